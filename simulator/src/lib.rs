@@ -1,0 +1,1 @@
+//! A Mono of our own, over real HTTP.
