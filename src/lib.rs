@@ -1,1 +1,33 @@
-//! mono-gateway.
+//! A GraphQL gateway over Mono's bank-account flows.
+//!
+//! The modules, from the ground up; each may use those above it (`tests/layers.rs` checks):
+//!
+//! - [`clock`], [`error`], [`ids`], [`money`], [`caller`]: the ground. No I/O, no settings.
+//! - [`database`], [`mono`], [`events`]: the outside world.
+//! - [`lifecycle`]: what is true of an account, folded from facts; the log and its feed.
+//! - [`transaction`], [`account`], [`reauth`], [`webhook`]: the domains.
+//! - [`schema`], [`transport`], [`telemetry`]: assembly.
+//! - [`http`], [`config`], [`app`]: the top.
+
+pub mod caller;
+pub mod clock;
+pub mod error;
+pub mod ids;
+pub mod money;
+
+pub mod database;
+pub mod events;
+pub mod mono;
+
+pub mod lifecycle;
+
+pub mod paging;
+pub mod scalar;
+
+pub mod account;
+pub mod demo;
+pub mod reauth;
+pub mod transaction;
+pub mod webhook;
+
+pub mod schema;

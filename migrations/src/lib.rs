@@ -1,1 +1,18 @@
-//! The database schema, one migration a file.
+//! The database schema of mono-gateway, one migration a file, never edited once released.
+//!
+//! The same migrations run on SQLite and on PostgreSQL. Times are milliseconds since 1970 in UTC,
+//! so that both databases compare them alike.
+
+pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
+
+mod m20261121_000001_first_tables;
+
+/// Every migration, oldest first.
+#[derive(Debug)]
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20261121_000001_first_tables::Migration)]
+    }
+}

@@ -1,0 +1,83 @@
+//! Reading and unlinking accounts.
+
+use std::collections::HashMap;
+
+use axum::{
+    extract::{Path, Query, State},
+    http::HeaderMap,
+    response::Response,
+};
+use serde_json::{Value, json};
+
+use super::{
+    refresh::{realtime, with_session},
+    reply, unknown_account,
+};
+use crate::{
+    Simulator,
+    shape::{account as shape, completed, ok},
+    webhooks::Kind,
+};
+
+/// `GET /accounts/{id}`.
+pub(crate) async fn details(
+    State(simulator): State<Simulator>,
+    Path(id): Path<String>,
+) -> Response {
+    reply(simulator.with(|world| match world.account(&id) {
+        Some(account) => ok(world.era, completed(world.era), shape::details(world.era, account)),
+        None => unknown_account(world.era),
+    }))
+}
+
+/// `GET /v2/accounts`, narrowed by `name` and `account_number`.
+pub(crate) async fn list(
+    State(simulator): State<Simulator>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Response {
+    reply(simulator.with(|world| {
+        let name = query.get("name").map(|name| name.to_lowercase());
+        let number = query.get("account_number");
+        let shown: Vec<Value> = world
+            .accounts
+            .iter()
+            .filter(|each| name.as_ref().is_none_or(|part| each.name.to_lowercase().contains(part)))
+            .filter(|each| number.is_none_or(|number| each.account_number == *number))
+            .map(|account| shape::core(world.era, account))
+            .collect();
+        ok(world.era, completed(world.era), json!(shown))
+    }))
+}
+
+/// `GET /accounts/{id}/balance`.
+pub(crate) async fn balance(
+    State(simulator): State<Simulator>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let (era, answer, session) = simulator.act(|world| {
+        let era = world.era;
+        if world.account(&id).is_none() {
+            return (era, unknown_account(era), None);
+        }
+        let session = realtime(&headers).then(|| world.realtime(&id, "balance"));
+        let answer = match world.account(&id) {
+            Some(account) => ok(era, completed(era), shape::balance(era, account)),
+            None => unknown_account(era),
+        };
+        (era, answer, session)
+    });
+    with_session(era, answer, session)
+}
+
+/// `POST /accounts/{id}/unlink`: the account is gone for good.
+pub(crate) async fn unlink(State(simulator): State<Simulator>, Path(id): Path<String>) -> Response {
+    reply(simulator.act(|world| {
+        if world.account(&id).is_none() {
+            return unknown_account(world.era);
+        }
+        world.accounts.retain(|account| account.id != id);
+        world.announce(Kind::AccountUnlinked, &id);
+        ok(world.era, "Account successfully unlinked", Value::Null)
+    }))
+}

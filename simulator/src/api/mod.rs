@@ -1,0 +1,61 @@
+//! Mono's REST API: its paths, and what stands at each.
+
+mod accounts;
+mod exchange;
+pub(crate) mod gate;
+mod initiate;
+mod refresh;
+mod transactions;
+
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{StatusCode, Uri},
+    middleware::from_fn_with_state,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+
+use crate::{
+    Simulator,
+    shape::{Answer, Era, failed},
+};
+
+/// The API, behind its gate.
+pub(crate) fn router(simulator: &Simulator) -> Router<Simulator> {
+    let mut router = Router::new()
+        .route("/v2/accounts", get(accounts::list))
+        .route("/v2/accounts/initiate", post(initiate::initiate))
+        .route("/v2/accounts/auth", post(exchange::exchange))
+        .route("/account/auth", post(exchange::exchange_bare))
+        .route("/v2/accounts/{id}/jobs/{job}", get(refresh::job))
+        .route("/accounts/{id}/reauthorise", post(exchange::token))
+        .route("/accounts/{id}/sync", get(refresh::sync).post(refresh::sync))
+        .route("/v1/accounts/{id}/sync", get(refresh::sync).post(refresh::sync));
+    for root in ["/v2/accounts", "/v1/accounts", "/accounts"] {
+        router = router
+            .route(&format!("{root}/{{id}}"), get(accounts::details))
+            .route(&format!("{root}/{{id}}/balance"), get(accounts::balance))
+            .route(&format!("{root}/{{id}}/transactions"), get(transactions::page))
+            .route(&format!("{root}/{{id}}/unlink"), post(accounts::unlink));
+    }
+    router
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(nothing_here)
+        .layer(from_fn_with_state(simulator.clone(), gate::gate))
+}
+
+async fn nothing_here(State(simulator): State<Simulator>, uri: Uri) -> Response {
+    let era = simulator.with(|world| world.era);
+    reply(failed(era, StatusCode::NOT_FOUND, &format!("There is nothing at {}.", uri.path())))
+}
+
+/// `answer` on the wire.
+fn reply((status, body): Answer) -> Response {
+    (status, Json(body)).into_response()
+}
+
+/// What an unknown account id is answered.
+fn unknown_account(era: Era) -> Answer {
+    failed(era, StatusCode::NOT_FOUND, "This account does not exist or is no longer linked.")
+}

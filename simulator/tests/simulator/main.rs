@@ -1,0 +1,13 @@
+//! The simulator as its callers meet it: over HTTP, with a receiver for its webhooks.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod control;
+mod faults;
+mod page;
+mod reads;
+mod reauth;
+mod refresh;
+mod support;
+mod webhooks;
+mod world;

@@ -1,0 +1,318 @@
+//! Opens the database, SQLite or PostgreSQL, so that what is committed is kept.
+//!
+//! SQLite: one connection writes, a pool of read-only ones reads; write-ahead log with an fsync at
+//! every commit. PostgreSQL: one pool, `synchronous_commit` on. Both are checked, not assumed.
+
+use std::{fmt, time::Duration};
+
+use migrations::{Migrator, MigratorTrait as _};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database as SeaDatabase, DatabaseConnection,
+    DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, Statement, TransactionOptions,
+    TransactionTrait as _,
+};
+use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+
+/// The first SQLite without the fault by which two connections that checkpoint at once could lose
+/// committed data. Source: sqlite.org, "The WAL-reset bug".
+const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
+
+/// How many connections read.
+const READERS: u32 = 4;
+
+/// How many connections a replica has to PostgreSQL.
+const POSTGRES_CONNECTIONS: u32 = 16;
+
+/// The advisory lock under which replicas migrate one after the other.
+const MIGRATION_LOCK: i64 = 0x6d6f_6e6f_0001;
+
+/// The database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// The address names neither kind.
+    #[error(
+        "DATABASE_URL must start with sqlite:// or postgres://, as in sqlite://mono-gateway.db?mode=rwc"
+    )]
+    UnknownKind,
+    /// It does not open.
+    #[error("the database of DATABASE_URL cannot be opened")]
+    Open(#[source] DbErr),
+    /// It opened, and then refused a statement.
+    #[error("the database refused a statement")]
+    Statement(#[from] DbErr),
+    /// The library is too old to be trusted.
+    #[error("SQLite {0} can lose committed data; 3.51.3 or newer is needed")]
+    OldSqlite(String),
+    /// A setting that keeps what is committed did not take.
+    #[error(
+        "the database answers {setting} = {value}; committed data would not be safe, {wanted} is needed"
+    )]
+    Unsafe {
+        /// Which setting.
+        setting: &'static str,
+        /// What it is.
+        value: String,
+        /// What it has to be.
+        wanted: &'static str,
+    },
+    /// A newer gateway was here.
+    #[error(
+        "the database was written by a newer mono-gateway (it has the migration {0}); run that version, or restore a backup from before"
+    )]
+    Newer(String),
+    /// Migrations are pending and were forbidden.
+    #[error(
+        "the database lacks {0} migration(s); run `mono-gateway migrate up`, or start without --no-migrate"
+    )]
+    Pending(usize),
+}
+
+/// An open database. Clones share its connections.
+#[derive(Clone)]
+pub struct Database {
+    writer: DatabaseConnection,
+    reader: DatabaseConnection,
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database").field("backend", &self.backend()).finish_non_exhaustive()
+    }
+}
+
+impl Database {
+    /// Opens the database at `url`.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] if it cannot be opened or would not keep what is committed.
+    pub async fn open(url: &str) -> Result<Self, DatabaseError> {
+        if url.starts_with("sqlite:") {
+            Self::open_sqlite(url).await
+        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let pool = SeaDatabase::connect(options(url, POSTGRES_CONNECTIONS))
+                .await
+                .map_err(DatabaseError::Open)?;
+            let setting = "synchronous_commit";
+            let value = value(&pool, "SHOW synchronous_commit").await?;
+            if value == "off" {
+                return Err(DatabaseError::Unsafe { setting, value, wanted: "on" });
+            }
+            Ok(Self { writer: pool.clone(), reader: pool })
+        } else {
+            Err(DatabaseError::UnknownKind)
+        }
+    }
+
+    async fn open_sqlite(url: &str) -> Result<Self, DatabaseError> {
+        let mut write = options(url, 1);
+        write.map_sqlx_sqlite_opts(|options| {
+            options
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full)
+                .busy_timeout(Duration::from_secs(10))
+                .foreign_keys(true)
+        });
+        let writer = SeaDatabase::connect(write).await.map_err(DatabaseError::Open)?;
+        let version = value(&writer, "SELECT sqlite_version()").await?;
+        if parse_version(&version) < OLDEST_SQLITE {
+            return Err(DatabaseError::OldSqlite(version));
+        }
+        // A memory database exists once per connection: whoever writes it must read it, too.
+        let reader = if url.contains(":memory:") || url.contains("mode=memory") {
+            writer.clone()
+        } else {
+            let mut read = options(url, READERS);
+            read.map_sqlx_sqlite_opts(|options| {
+                options
+                    .read_only(true)
+                    .create_if_missing(false)
+                    .busy_timeout(Duration::from_secs(10))
+            });
+            SeaDatabase::connect(read).await.map_err(DatabaseError::Open)?
+        };
+        let database = Self { writer, reader };
+        database.require("synchronous", "PRAGMA synchronous", "2").await?;
+        if !url.contains("memory") {
+            database.require("journal_mode", "PRAGMA journal_mode", "wal").await?;
+        }
+        Ok(database)
+    }
+
+    async fn require(
+        &self,
+        setting: &'static str,
+        sql: &str,
+        wanted: &'static str,
+    ) -> Result<(), DatabaseError> {
+        let value = value(&self.writer, sql).await?;
+        if value == wanted { Ok(()) } else { Err(DatabaseError::Unsafe { setting, value, wanted }) }
+    }
+
+    /// Which database it is.
+    #[must_use]
+    pub fn backend(&self) -> DbBackend {
+        self.writer.get_database_backend()
+    }
+
+    /// For reading.
+    #[must_use]
+    pub fn reader(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+
+    /// The connections themselves, for what only the driver can do (`LISTEN`).
+    #[must_use]
+    pub fn writer(&self) -> &DatabaseConnection {
+        &self.writer
+    }
+
+    /// Begins to write. On SQLite the lock is taken at once: one that is taken later can fail
+    /// without waiting.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        let immediate =
+            (self.backend() == DbBackend::Sqlite).then_some(SqliteTransactionMode::Immediate);
+        let options = TransactionOptions {
+            sqlite_transaction_mode: immediate,
+            ..TransactionOptions::default()
+        };
+        self.writer.begin_with_options(options).await
+    }
+
+    /// Applies what is pending, one replica after the other.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Newer`] for the database of a newer gateway, else what the database says.
+    pub async fn migrate(&self) -> Result<(), DatabaseError> {
+        self.refuse_newer().await?;
+        if self.backend() == DbBackend::Postgres {
+            // Held by the transaction; released with it however this ends.
+            let lock = self.writer.begin().await?;
+            lock.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+                .await?;
+            let done = Migrator::up(&self.writer, None).await;
+            lock.commit().await?;
+            done?;
+        } else {
+            Migrator::up(&self.writer, None).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes everything back. For the command line.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn migrate_down(&self) -> Result<(), DatabaseError> {
+        self.refuse_newer().await?;
+        Ok(Migrator::down(&self.writer, Some(1)).await?)
+    }
+
+    /// Each migration with whether it is applied.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn migrations(&self) -> Result<Vec<(String, bool)>, DatabaseError> {
+        let applied = self.applied().await?;
+        let all = Migrator::migrations().into_iter().map(|migration| migration.name().to_owned());
+        Ok(all.map(|name| (name.clone(), applied.contains(&name))).collect())
+    }
+
+    /// Refuses a database that has migrations to come.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Pending`] or [`DatabaseError::Newer`].
+    pub async fn require_migrated(&self) -> Result<(), DatabaseError> {
+        self.refuse_newer().await?;
+        let pending = self.migrations().await?.iter().filter(|(_, applied)| !applied).count();
+        if pending == 0 { Ok(()) } else { Err(DatabaseError::Pending(pending)) }
+    }
+
+    async fn refuse_newer(&self) -> Result<(), DatabaseError> {
+        let known: Vec<_> =
+            Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
+        match self.applied().await?.into_iter().find(|name| !known.contains(name)) {
+            Some(name) => Err(DatabaseError::Newer(name)),
+            None => Ok(()),
+        }
+    }
+
+    async fn applied(&self) -> Result<Vec<String>, DatabaseError> {
+        let exists = match self.backend() {
+            DbBackend::Postgres => {
+                "SELECT 1 FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = 'seaql_migrations'"
+            }
+            _ => "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'seaql_migrations'",
+        };
+        if rows(&self.writer, exists).await?.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows =
+            rows(&self.writer, "SELECT version FROM seaql_migrations ORDER BY version").await?;
+        Ok(rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?)
+    }
+
+    /// Whether it answers.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn ping(&self) -> Result<(), DbErr> {
+        self.reader.execute_unprepared("SELECT 1").await.map(|_| ())
+    }
+
+    /// Closes all connections, waiting for what they are doing.
+    pub async fn close(self) {
+        // Readers first: the last writer to go folds the write-ahead log into the file.
+        let reader = self.reader.close().await;
+        let writer = self.writer.close().await;
+        if let Err(error) = reader.and(writer) {
+            tracing::warn!(%error, "the database did not close cleanly");
+        }
+    }
+}
+
+fn options(url: &str, connections: u32) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections)
+        .min_connections(1)
+        .acquire_timeout(Duration::from_secs(10))
+        .connect_timeout(Duration::from_secs(10))
+        .test_before_acquire(false)
+        .sqlx_logging(false);
+    options
+}
+
+async fn rows(db: &DatabaseConnection, sql: &str) -> Result<Vec<sea_orm::QueryResult>, DbErr> {
+    db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await
+}
+
+/// The one value that `sql` selects, as text.
+async fn value(db: &DatabaseConnection, sql: &str) -> Result<String, DbErr> {
+    let rows = rows(db, sql).await?;
+    let row = rows.first().ok_or_else(|| DbErr::RecordNotFound(sql.to_owned()))?;
+    row.try_get_by_index::<String>(0)
+        .or_else(|_| row.try_get_by_index::<i64>(0).map(|number| number.to_string()))
+        .or_else(|_| row.try_get_by_index::<i32>(0).map(|number| number.to_string()))
+}
+
+fn parse_version(text: &str) -> (u32, u32, u32) {
+    let mut parts = text.split('.').map(|part| part.parse().unwrap_or(0));
+    let mut next = || parts.next().unwrap_or(0);
+    (next(), next(), next())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_as_numbers() {
+        assert!(parse_version("3.51.3") >= OLDEST_SQLITE);
+        assert!(parse_version("3.100.0") > OLDEST_SQLITE);
+        assert!(parse_version("3.51.2") < OLDEST_SQLITE);
+        assert!(parse_version("3.9") < OLDEST_SQLITE);
+    }
+}

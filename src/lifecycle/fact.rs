@@ -1,0 +1,210 @@
+//! What we can be told about an account, in our words.
+
+use serde::{Deserialize, Serialize};
+
+use super::{ChangeCause, DataStatus, RetrievedData, SyncFailureCode, session::ReauthMethod};
+use crate::{
+    clock::Time,
+    ids::{AccountId, ReauthId},
+};
+
+/// Something that happened, with the moment at which we learned of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fact {
+    /// Whose it is.
+    pub account: AccountId,
+    /// When we learned of it, by our clock.
+    pub at: Time,
+    /// What happened.
+    pub what: What,
+}
+
+/// How Mono says that a refresh ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum SyncStatus {
+    /// The bank gave its data.
+    Successful,
+    /// It did not.
+    Failed,
+    /// It wants the customer.
+    ReauthorisationRequired,
+}
+
+/// How a job of Mono's stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum JobStatus {
+    /// It runs.
+    Processing,
+    /// It is done.
+    Finished,
+    /// It failed, for whatever reason.
+    Failed,
+    /// The bank wants the customer.
+    ReauthorisationRequired,
+}
+
+/// A status as Mono told it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reported {
+    /// What it means to us.
+    pub status: DataStatus,
+    /// Mono's own word.
+    pub raw: String,
+}
+
+impl Reported {
+    /// Reads Mono's word.
+    #[must_use]
+    pub fn from_mono(raw: &str) -> Self {
+        // A word of Mono's is short; what is not, is not worth keeping whole.
+        Self { status: DataStatus::from_mono(raw), raw: raw.chars().take(64).collect() }
+    }
+}
+
+/// What `account_updated` told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Update {
+    /// Mono's time of sending it.
+    pub stamp: Option<Time>,
+    /// A digest of its body.
+    pub digest: String,
+    /// The status, if it told one.
+    pub reported: Option<Reported>,
+    /// How the refresh ended, if it told that.
+    pub sync: Option<SyncStatus>,
+    /// What was fetched.
+    pub retrieved: Option<Vec<RetrievedData>>,
+}
+
+/// What a look at the account's details showed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Look {
+    /// When we asked: news that came since is newer than this.
+    pub asked_at: Time,
+    /// One of our scheduled looks, so the next one is due.
+    pub scheduled: bool,
+    /// The status.
+    pub reported: Option<Reported>,
+    /// A digest of the balance.
+    pub balance: Option<String>,
+    /// Mono's id of the fetch behind it.
+    pub request_id: Option<String>,
+    /// What was fetched.
+    pub retrieved: Option<Vec<RetrievedData>>,
+    /// The currency.
+    pub currency: Option<String>,
+}
+
+/// A re-authorisation that somebody asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// The id it will have.
+    pub id: ReauthId,
+    /// In whose name.
+    pub owner: String,
+    /// Its name towards Mono.
+    pub reference: String,
+    /// How the customer is sent to the bank.
+    pub method: ReauthMethod,
+    /// Where the customer returns to.
+    pub redirect_url: Option<String>,
+    /// Whether a live session will do.
+    pub reuse_active: bool,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum What {
+    /// Webhook `account_connected`.
+    Connected {
+        /// The status, if it told one.
+        reported: Option<Reported>,
+    },
+    /// Webhook `account_updated`.
+    Updated(Update),
+    /// Webhook `reauthorisation_required`.
+    Required {
+        /// Mono's time of sending it.
+        stamp: Option<Time>,
+        /// A digest of its body.
+        digest: String,
+    },
+    /// Webhook `account_reauthorized`.
+    Reauthorized {
+        /// Mono's time of sending it.
+        stamp: Option<Time>,
+    },
+    /// Webhook `sync_failed`.
+    SyncFailed {
+        /// Mono's time of sending it.
+        stamp: Option<Time>,
+        /// A digest of its body.
+        digest: String,
+    },
+    /// Webhook of a job.
+    JobUpdated {
+        /// Mono's time of sending it.
+        stamp: Option<Time>,
+        /// How it stands.
+        status: JobStatus,
+    },
+    /// Webhook `account_unlinked`.
+    Unlinked,
+    /// The account's details were read.
+    Looked(Look),
+    /// The account's details could not be read when a look was due.
+    LookFailed {
+        /// The code of the failure.
+        code: String,
+    },
+    /// Somebody asks for a re-authorisation.
+    Requested(Request),
+    /// Mono gave the link.
+    LinkIssued {
+        /// For which session.
+        id: ReauthId,
+        /// The link.
+        url: String,
+    },
+    /// Mono did not give the link.
+    LinkRefused {
+        /// For which session.
+        id: ReauthId,
+        /// The reason as a code.
+        code: SyncFailureCode,
+        /// The reason as a sentence.
+        message: String,
+    },
+    /// The page says that the customer gave up.
+    Cancelled {
+        /// Which session.
+        id: ReauthId,
+    },
+    /// Time passed.
+    TimePassed,
+}
+
+impl What {
+    /// The cause that subscribers read.
+    #[must_use]
+    pub fn cause(&self) -> ChangeCause {
+        match self {
+            Self::Connected { .. } => ChangeCause::AccountConnected,
+            Self::Updated(_) => ChangeCause::AccountUpdated,
+            Self::Required { .. } => ChangeCause::ReauthorisationRequired,
+            Self::Reauthorized { .. } => ChangeCause::AccountReauthorized,
+            Self::SyncFailed { .. } => ChangeCause::SyncFailed,
+            Self::JobUpdated { .. } => ChangeCause::JobUpdated,
+            Self::Unlinked => ChangeCause::AccountUnlinked,
+            Self::Looked(_) => ChangeCause::DetailsRead,
+            Self::LookFailed { .. } | Self::TimePassed => ChangeCause::Deadline,
+            Self::Requested(_)
+            | Self::LinkIssued { .. }
+            | Self::LinkRefused { .. }
+            | Self::Cancelled { .. } => ChangeCause::Mutation,
+        }
+    }
+}

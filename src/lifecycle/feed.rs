@@ -1,0 +1,288 @@
+//! From the log to the subscribers: what lies behind a cursor, then what comes.
+//!
+//! One task a replica reads each committed change once and hands it to whoever listens. A
+//! subscriber attaches first and reads the log second, so nothing falls between; what it hears
+//! twice it knows by its number. One that is too slow for its queue is not cut and loses nothing:
+//! it goes back to reading the log from where it was.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    str::FromStr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use sea_orm::{DbBackend, IsolationLevel, TransactionTrait as _};
+use tokio::sync::broadcast::{self, error::RecvError};
+
+use super::{
+    AccountState, LoggedChange,
+    store::{self, Head, StoreError},
+};
+use crate::{database::Database, events::EventBus, ids::AccountId};
+
+/// How often the log is read without being woken.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// How many changes are read at once.
+const PAGE: u64 = 500;
+
+/// How far a subscriber to everything may fall behind before it reads the log again.
+const QUEUE_OF_ALL: usize = 1024;
+
+/// The same for a subscriber to one account, which changes seldom.
+const QUEUE_OF_ONE: usize = 16;
+
+/// A place in the log, as subscribers hand it back. Opaque to them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// Which log.
+    pub epoch: String,
+    /// The last change seen.
+    pub seq: i64,
+}
+
+/// A cursor that no gateway gave.
+#[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("a cursor is what an earlier event carried in its field cursor, unchanged")]
+pub struct BadCursor;
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.epoch, self.seq)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = BadCursor;
+    fn from_str(text: &str) -> Result<Self, BadCursor> {
+        let (epoch, seq) = text.split_once('.').ok_or(BadCursor)?;
+        let plain = !epoch.is_empty()
+            && epoch.len() <= 64
+            && epoch.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let seq = seq.parse().ok().filter(|seq: &i64| *seq >= 0);
+        match seq {
+            Some(seq) if plain => Ok(Self { epoch: epoch.to_owned(), seq }),
+            _ => Err(BadCursor),
+        }
+    }
+}
+
+/// Where a subscription leaves the cursor of the event that it told last, for transports that send
+/// it beside the event, and takes the cursor to begin behind if the document names none.
+#[derive(Clone, Debug, Default)]
+pub struct CursorSlot {
+    after: Option<String>,
+    last: Arc<Mutex<Option<String>>>,
+}
+
+impl CursorSlot {
+    /// Begins behind `after`, unless the document says otherwise.
+    #[must_use]
+    pub fn new(after: Option<String>) -> Self {
+        Self { after, last: Arc::default() }
+    }
+
+    /// What to begin behind.
+    #[must_use]
+    pub fn after(&self) -> Option<&str> {
+        self.after.as_deref()
+    }
+
+    pub(super) fn set(&self, cursor: &Cursor) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(cursor.to_string());
+    }
+
+    /// The cursor of the event that was told last.
+    #[must_use]
+    pub fn take(&self) -> Option<String> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+type Sender = broadcast::Sender<Arc<LoggedChange>>;
+
+/// Hands changes to subscribers. Clones share it.
+#[derive(Clone)]
+pub struct Feed {
+    database: Database,
+    all: Sender,
+    of_one: Arc<Mutex<HashMap<AccountId, Sender>>>,
+}
+
+impl fmt::Debug for Feed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Feed")
+            .field("listening_to_all", &self.all.receiver_count())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Feed {
+    /// A feed of this database's log. [`Feed::run`] must run for anything to be heard.
+    #[must_use]
+    pub fn new(database: Database) -> Self {
+        Self { database, all: broadcast::Sender::new(QUEUE_OF_ALL), of_one: Arc::default() }
+    }
+
+    /// Reads the log as it grows, for ever.
+    pub async fn run(self, bus: Arc<dyn EventBus>, start: i64) {
+        let mut position = start;
+        loop {
+            // Waking is not news, so being woken once for many changes is as good as once for each.
+            let _ = tokio::time::timeout(PERIOD, bus.woken()).await;
+            loop {
+                match store::changes_after(self.database.reader(), position, PAGE).await {
+                    Ok(changes) if changes.is_empty() => break,
+                    Ok(changes) => {
+                        for change in changes {
+                            position = change.seq;
+                            self.hand_out(Arc::new(change));
+                        }
+                    }
+                    Err(error) => {
+                        tracing::error!(cause = %crate::error::chain(&error), "the log of changes cannot be read; trying again");
+                        break;
+                    }
+                }
+            }
+            self.forget_idle();
+        }
+    }
+
+    fn hand_out(&self, change: Arc<LoggedChange>) {
+        let one = self.accounts().get(&change.account).cloned();
+        // Nobody listening is no failure.
+        if let Some(one) = one {
+            let _ = one.send(change.clone());
+        }
+        let _ = self.all.send(change);
+    }
+
+    fn accounts(&self) -> std::sync::MutexGuard<'_, HashMap<AccountId, Sender>> {
+        self.of_one.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Drops the queues of accounts that nobody listens to any more.
+    fn forget_idle(&self) {
+        self.accounts().retain(|_, sender| sender.receiver_count() > 0);
+    }
+
+    /// How many subscribers listen.
+    #[must_use]
+    pub fn listeners(&self) -> usize {
+        let of_one: usize = self.accounts().values().map(Sender::receiver_count).sum();
+        of_one + self.all.receiver_count()
+    }
+
+    /// Where the log stands.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn head(&self) -> Result<Head, StoreError> {
+        store::head(self.database.reader()).await
+    }
+
+    /// An account's state and the place in the log at which it was so.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn state_at(
+        &self,
+        account: &AccountId,
+    ) -> Result<(Option<AccountState>, Head), StoreError> {
+        // One snapshot for both. SQLite's transactions read from one anyway.
+        let level = (self.database.backend() == DbBackend::Postgres)
+            .then_some(IsolationLevel::RepeatableRead);
+        let transaction = match level {
+            Some(level) => self.database.reader().begin_with_config(Some(level), None).await?,
+            None => self.database.reader().begin().await?,
+        };
+        let head = store::head(&transaction).await?;
+        let state = store::load(&transaction, std::slice::from_ref(account)).await?.remove(account);
+        transaction.commit().await?;
+        Ok((state, head))
+    }
+
+    /// Attaches to the changes of one account, or of all. Say where to begin before listening.
+    #[must_use]
+    pub fn attach(&self, account: Option<AccountId>) -> Listener {
+        let receiver = match &account {
+            Some(id) => self
+                .accounts()
+                .entry(id.clone())
+                .or_insert_with(|| broadcast::Sender::new(QUEUE_OF_ONE))
+                .subscribe(),
+            None => self.all.subscribe(),
+        };
+        Listener { feed: self.clone(), account, receiver, position: 0, reading: true }
+    }
+}
+
+/// A subscriber's place in the log.
+#[derive(Debug)]
+pub struct Listener {
+    feed: Feed,
+    account: Option<AccountId>,
+    receiver: broadcast::Receiver<Arc<LoggedChange>>,
+    position: i64,
+    /// The log is to be read before the queue.
+    reading: bool,
+}
+
+impl Listener {
+    /// Begins behind this change.
+    pub fn begin_after(&mut self, seq: i64) {
+        self.position = seq;
+        self.reading = true;
+    }
+
+    /// The next changes, in order, each once. Waits for one if there is none. An empty answer
+    /// means that the feed has ended.
+    ///
+    /// # Errors
+    /// [`StoreError`]; asking again goes on where this failed.
+    pub async fn next(&mut self) -> Result<Vec<Arc<LoggedChange>>, StoreError> {
+        loop {
+            if self.reading {
+                let db = self.feed.database.reader();
+                let changes = match &self.account {
+                    Some(id) => store::changes_of_after(db, id, self.position, PAGE).await?,
+                    None => store::changes_after(db, self.position, PAGE).await?,
+                };
+                if let Some(last) = changes.last() {
+                    self.position = last.seq;
+                    return Ok(changes.into_iter().map(Arc::new).collect());
+                }
+                self.reading = false;
+            }
+            match self.receiver.recv().await {
+                Ok(change) if change.seq > self.position => {
+                    self.position = change.seq;
+                    return Ok(vec![change]);
+                }
+                Ok(_) => {}
+                Err(RecvError::Lagged(_)) => {
+                    metrics::counter!("mono_gateway_subscriptions_lagged_total").increment(1);
+                    self.reading = true;
+                }
+                Err(RecvError::Closed) => return Ok(Vec::new()),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_survives_being_printed_and_read() {
+        let cursor = Cursor { epoch: "5f0a".into(), seq: 17 };
+        assert_eq!(cursor.to_string().parse(), Ok(cursor));
+        for bad in ["", "17", "5f0a.", "5f0a.-1", ".3", "a b.1", "5f0a.1.2"] {
+            assert_eq!(bad.parse::<Cursor>(), Err(BadCursor), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Whether the customer is wanted, and how refreshes went.
+
+use super::*;
+
+impl Fold {
+    /// Mono wants the customer. `stamp` is when it said so.
+    pub(super) fn raise(&mut self, stamp: Option<Time>, reason: ReauthReason) {
+        let marks = &mut self.state.marks;
+        if let Some(stamp) = stamp {
+            marks.raised = marks.raised.max(Some(stamp));
+            if marks.lowered.is_some_and(|lowered| stamp <= lowered) {
+                return;
+            }
+        }
+        match &mut self.state.need {
+            Some(need) => {
+                if need.reason == ReauthReason::Unconfirmed || need.stamp < stamp {
+                    need.reason = reason;
+                    need.stamp = need.stamp.max(stamp);
+                }
+            }
+            None => {
+                self.state.need = Some(Need { since: self.at, reason, stamp });
+                if let Some(update) = &mut self.state.marks.update {
+                    update.early = false;
+                }
+                if let Some(session) = &mut self.state.session {
+                    session.asked_again();
+                }
+            }
+        }
+    }
+
+    /// The customer's consent is good. `stamp` is when Mono said so.
+    pub(super) fn lower(&mut self, stamp: Option<Time>) {
+        self.state.marks.lowered = self.state.marks.lowered.max(stamp);
+        let asked_since = self.state.need.as_ref().is_some_and(|need| is_older(stamp, need.stamp));
+        if !asked_since {
+            self.state.need = None;
+        }
+    }
+
+    /// A refresh that worked shows good consent; one that only brought data shows that an
+    /// unconfirmed need was none.
+    pub(super) fn lower_after_refresh(&mut self, update: &Update) {
+        let doubtful =
+            self.state.need.as_ref().is_some_and(|n| n.reason == ReauthReason::Unconfirmed);
+        if update.sync == Some(SyncStatus::Successful)
+            || (doubtful && update.sync != Some(SyncStatus::Failed))
+        {
+            self.lower(update.stamp);
+        }
+    }
+
+    /// How a refresh ended, unless a newer one is known.
+    pub(super) fn note_sync(&mut self, stamp: Option<Time>, sync: Option<SyncStatus>) {
+        if is_older(stamp, self.state.marks.synced) {
+            return;
+        }
+        match sync {
+            Some(SyncStatus::Successful) => {
+                self.state.sync.last_success_at = Some(self.at);
+                self.state.sync.failure = None;
+            }
+            Some(SyncStatus::Failed) => {
+                let message = "Mono could not refresh this account; older data is still served";
+                let failure = self.failure(SyncFailureCode::SyncFailed, message.into(), None);
+                self.state.sync.last_failure_at = Some(self.at);
+                self.state.sync.failure = Some(failure);
+            }
+            Some(SyncStatus::ReauthorisationRequired) | None => return,
+        }
+        self.state.marks.synced = stamp.or(self.state.marks.synced);
+    }
+}

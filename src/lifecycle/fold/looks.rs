@@ -1,0 +1,108 @@
+//! What a look at an account's details proves, and when looking ends.
+
+use super::*;
+
+impl Fold {
+    pub(super) fn looked(&mut self, look: &Look) -> Verdict {
+        let before = self.state.clone();
+        if look.currency.is_some() {
+            self.state.currency.clone_from(&look.currency);
+        }
+        // News that came while we asked is newer than the answer.
+        let outdated = self.state.data.told_at.is_some_and(|told| told > look.asked_at);
+        if let Some(reported) = &look.reported
+            && reported.status == DataStatus::Unknown
+        {
+            if self.state.data.status.is_none() {
+                self.tell(reported);
+            }
+        } else if let Some(reported) = &look.reported
+            && !outdated
+        {
+            let evidence = Evidence {
+                status: reported.status,
+                balance: look.balance.clone(),
+                request_id: look.request_id.clone(),
+                retrieved: look.retrieved.clone(),
+            };
+            self.weigh(reported, evidence);
+        }
+        if look.scheduled {
+            self.look_ended();
+        }
+        if self.state == before { Verdict::Ignored(Ignored::NothingNew) } else { Verdict::Applied }
+    }
+
+    /// What the details show, held against what is known.
+    pub(super) fn weigh(&mut self, reported: &Reported, evidence: Evidence) {
+        if self.state.details.as_ref() != Some(&evidence) {
+            self.state.details = Some(evidence.clone());
+        }
+        let Some(waiting) = &mut self.state.waiting else {
+            self.state.data.retrieved.clone_from(&evidence.retrieved);
+            if self.state.data.status != Some(reported.status) {
+                self.tell(reported);
+                if reported.status == DataStatus::Processing {
+                    self.wait(WaitingFor::Fetch, None);
+                }
+            }
+            if self.awaits_repair() {
+                self.repair(reported, CompletionEvidence::DetailsRead);
+            }
+            return;
+        };
+        let news = match (waiting.what, &waiting.baseline) {
+            (WaitingFor::Fetch, _) => reported.status.is_outcome(),
+            (WaitingFor::Reauth, Some(baseline)) => {
+                reported.status.is_outcome() && evidence.differs_from(baseline)
+            }
+            (WaitingFor::Reauth, None) => false,
+        };
+        waiting.last_look = Some(reported.status);
+        if news {
+            self.state.data.retrieved.clone_from(&evidence.retrieved);
+            self.arrived(reported, CompletionEvidence::DetailsRead);
+        } else if waiting.baseline.is_none() || reported.status == DataStatus::Processing {
+            waiting.baseline = Some(evidence);
+        }
+    }
+
+    pub(super) fn look_failed(&mut self) -> Verdict {
+        if self.state.waiting.is_none() {
+            return Verdict::Ignored(Ignored::NothingNew);
+        }
+        self.look_ended();
+        Verdict::Applied
+    }
+
+    /// A scheduled look is done: when is the next, or was it the last?
+    pub(super) fn look_ended(&mut self) {
+        let Some(waiting) = &mut self.state.waiting else { return };
+        if !waiting.is_over(self.at) {
+            waiting.looked(self.at);
+            return;
+        }
+        match waiting.last_look {
+            Some(status) if status.is_outcome() => {
+                let reported = Reported { status, raw: status.as_mono().into() };
+                self.arrived(&reported, CompletionEvidence::Deadline);
+            }
+            shown => self.gave_up(shown),
+        }
+    }
+
+    /// Nothing was heard and nothing was seen.
+    pub(super) fn gave_up(&mut self, shown: Option<DataStatus>) {
+        let message = "no news of the data within 30 minutes, and no look at it told more";
+        let failure = self.failure(SyncFailureCode::TimedOut, message.into(), shown);
+        self.state.waiting = None;
+        self.set_status(DataStatus::Failed, None);
+        self.state.sync.last_failure_at = Some(self.at);
+        self.state.sync.failure = Some(failure.clone());
+        if let Some(session) = &mut self.state.session
+            && session.awaits_data()
+        {
+            session.failed(failure);
+        }
+    }
+}

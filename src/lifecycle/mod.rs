@@ -1,0 +1,358 @@
+//! What is true of an account: its data status, its consent, its live re-authorisation.
+//!
+//! State comes from facts and from nothing else: [`fold::fold`] takes a state and a fact and says
+//! what is true now and what changed. It does no I/O and is told the time. Everything that tells
+//! us something about an account goes through [`service::Lifecycle::record`], the one door, which
+//! locks the account, folds, appends the changes to the log and commits.
+
+pub mod deadlines;
+pub mod fact;
+pub mod feed;
+pub mod fold;
+pub mod graphql;
+pub mod service;
+pub mod session;
+pub mod store;
+pub mod waiting;
+
+use async_graphql::Enum;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    clock::Time,
+    ids::{AccountId, ReauthId},
+};
+use session::{ReauthStatus, Session};
+use waiting::Waiting;
+
+/// How far Mono's copy of an account's data is.
+///
+/// Source: Mono docs, "Account Details" and changelog of Sep 2025.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Enum, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum DataStatus {
+    /// Balance and transactions were fetched.
+    Available,
+    /// One of balance and transactions was fetched; retrievedData says which.
+    Partial,
+    /// Mono is fetching.
+    Processing,
+    /// Neither could be fetched, because of the bank or because there is nothing.
+    Unavailable,
+    /// Fetching failed: on Mono's side, or nothing was heard of it for 30 minutes.
+    Failed,
+    /// Mono said something that this gateway does not know; dataStatusRaw has its words.
+    Unknown,
+}
+
+impl DataStatus {
+    /// Reads Mono's word in any case. Anything else is [`DataStatus::Unknown`].
+    #[must_use]
+    pub fn from_mono(raw: &str) -> Self {
+        match raw.trim().to_ascii_uppercase().as_str() {
+            "AVAILABLE" => Self::Available,
+            "PARTIAL" => Self::Partial,
+            "PROCESSING" => Self::Processing,
+            "UNAVAILABLE" => Self::Unavailable,
+            "FAILED" => Self::Failed,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Mono's word for it.
+    #[must_use]
+    pub fn as_mono(self) -> &'static str {
+        match self {
+            Self::Available => "AVAILABLE",
+            Self::Partial => "PARTIAL",
+            Self::Processing => "PROCESSING",
+            Self::Unavailable => "UNAVAILABLE",
+            Self::Failed => "FAILED",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
+
+    /// Whether there is data to read.
+    #[must_use]
+    pub fn is_readable(self) -> bool {
+        matches!(self, Self::Available | Self::Partial)
+    }
+
+    /// Whether a fetch has ended with this.
+    #[must_use]
+    pub fn is_outcome(self) -> bool {
+        !matches!(self, Self::Processing | Self::Unknown)
+    }
+}
+
+/// One kind of data that Mono fetches from a bank.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Enum, Serialize, Deserialize,
+)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum RetrievedData {
+    /// Who holds the account.
+    Identity,
+    /// The balance.
+    Balance,
+    /// The transactions.
+    Transactions,
+}
+
+impl RetrievedData {
+    /// Reads Mono's word; a kind that we do not know is left out.
+    #[must_use]
+    pub fn from_mono(raw: &str) -> Option<Self> {
+        match raw.trim().to_ascii_lowercase().as_str() {
+            "identity" => Some(Self::Identity),
+            "balance" => Some(Self::Balance),
+            "transactions" => Some(Self::Transactions),
+            _ => None,
+        }
+    }
+}
+
+/// How Mono said that an account's customer must authorise again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Enum, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ReauthReason {
+    /// Webhook reauthorisation_required.
+    Webhook,
+    /// Webhook account_updated with sync_status REAUTHORISATION_REQUIRED.
+    SyncStatus,
+    /// Webhook of a job that ended with REAUTHORISATION_REQUIRED.
+    JobStatus,
+    /// A webhook without a time that came within 48 hours after a re-authorisation: perhaps an old
+    /// one, delivered late. The next good refresh lowers it.
+    Unconfirmed,
+}
+
+/// What is known of an account's data.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Data {
+    /// Nothing if nobody ever said.
+    pub status: Option<DataStatus>,
+    /// Mono's own word for it.
+    pub raw: Option<String>,
+    /// What was fetched, if Mono said so.
+    pub retrieved: Option<Vec<RetrievedData>>,
+    /// When the status was last told, by our clock.
+    pub told_at: Option<Time>,
+    /// When Mono last told of readable data, by our clock.
+    pub as_of: Option<Time>,
+}
+
+/// Why a refresh or a re-authorisation brought no data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Enum, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum SyncFailureCode {
+    /// Mono reported that the refresh failed (webhook sync_failed, or sync_status FAILED).
+    SyncFailed,
+    /// The data came as FAILED: a fault on Mono's side.
+    DataFailed,
+    /// The data came as UNAVAILABLE: the bank's trouble, or there is none.
+    DataUnavailable,
+    /// Nothing was heard within 30 minutes and every look at the account failed or said nothing.
+    TimedOut,
+    /// Mono refused to issue the link.
+    LinkRefused,
+    /// The account can not be re-authorised.
+    NotReauthorisable,
+    /// The gateway was stopped between asking Mono for the link and hearing the answer.
+    Interrupted,
+}
+
+/// Why a refresh or a re-authorisation brought no data, and when that was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncFailure {
+    /// The reason as a code.
+    pub code: SyncFailureCode,
+    /// The reason as a sentence.
+    pub message: String,
+    /// The status that came instead of data.
+    pub status: Option<DataStatus>,
+    /// When, by our clock.
+    pub at: Time,
+}
+
+/// What is known of an account's refreshes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sync {
+    /// When data last arrived, by our clock.
+    pub last_success_at: Option<Time>,
+    /// When a refresh last failed, by our clock.
+    pub last_failure_at: Option<Time>,
+    /// Why the newest refresh failed; nothing once one succeeds.
+    pub failure: Option<SyncFailure>,
+}
+
+/// The customer must authorise again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Need {
+    /// When we first heard, by our clock.
+    pub since: Time,
+    /// How we heard.
+    pub reason: ReauthReason,
+    /// Mono's time of saying so, if it gave one.
+    pub stamp: Option<Time>,
+}
+
+/// The last `account_updated` that was applied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastUpdate {
+    /// A digest of its body, to know a copy by.
+    pub digest: String,
+    /// Mono's time of sending it.
+    pub stamp: Option<Time>,
+    /// What it said.
+    pub reported: Option<fact::Reported>,
+    /// It brought readable data and did not ask for the customer.
+    pub good: bool,
+    /// It came while the customer was wanted or a link was out: data of that re-authorisation.
+    pub early: bool,
+    /// It moved the status, so subscribers heard of it.
+    pub told: bool,
+}
+
+/// A delivery without an id of its own, remembered to know its copies by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// A digest of its body.
+    pub digest: String,
+    /// When it was applied, by our clock.
+    pub at: Time,
+}
+
+/// The newest of each kind of news, which later news is held against.
+///
+/// Stamps are Mono's, compared only with each other; times are ours.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marks {
+    /// The newest stamp that asked for the customer.
+    pub raised: Option<Time>,
+    /// The newest stamp that showed good consent.
+    pub lowered: Option<Time>,
+    /// When the customer last authorised, by our clock.
+    pub reauthorized_at: Option<Time>,
+    /// The newest stamp of `account_reauthorized`.
+    pub reauthorized: Option<Time>,
+    /// The newest stamp that told how a refresh ended.
+    pub synced: Option<Time>,
+    /// The last `account_updated`.
+    pub update: Option<LastUpdate>,
+    /// The last `reauthorisation_required`.
+    pub required: Option<Seen>,
+    /// The last `sync_failed`.
+    pub sync_failed: Option<Seen>,
+}
+
+/// Everything the gateway keeps of one account. Holds no personal data.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountState {
+    /// Mono was told to forget this account, or told us so; nothing revives it.
+    pub unlinked: bool,
+    /// Counts the facts that changed something.
+    pub version: i64,
+    /// The data.
+    pub data: Data,
+    /// The refreshes.
+    pub sync: Sync,
+    /// Whether the customer must authorise again.
+    pub need: Option<Need>,
+    /// What later news is held against.
+    pub marks: Marks,
+    /// The account is being looked at until this is over.
+    pub waiting: Option<Waiting>,
+    /// What the details last showed, as digests.
+    pub details: Option<waiting::Evidence>,
+    /// The currency of the account, once known.
+    pub currency: Option<String>,
+    /// The newest re-authorisation, live or ended. Stored in a row of its own.
+    #[serde(skip)]
+    pub session: Option<Session>,
+}
+
+impl AccountState {
+    /// The next moment at which something must be done about this account, if nothing is heard.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Time> {
+        let session = self.session.as_ref().and_then(Session::deadline);
+        let waiting = self.waiting.as_ref().map(|waiting| waiting.next_at);
+        session.into_iter().chain(waiting).min()
+    }
+
+    /// The session that asking again would return.
+    #[must_use]
+    pub fn live_session(&self) -> Option<&Session> {
+        self.session.as_ref().filter(|session| session.is_live())
+    }
+}
+
+/// What caused a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Enum, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ChangeCause {
+    /// Webhook account_connected.
+    AccountConnected,
+    /// Webhook account_updated.
+    AccountUpdated,
+    /// Webhook reauthorisation_required.
+    ReauthorisationRequired,
+    /// Webhook account_reauthorized.
+    AccountReauthorized,
+    /// Webhook sync_failed.
+    SyncFailed,
+    /// Webhook of a job.
+    JobUpdated,
+    /// Webhook account_unlinked.
+    AccountUnlinked,
+    /// The gateway read the account's details.
+    DetailsRead,
+    /// A mutation.
+    Mutation,
+    /// Time ran out.
+    Deadline,
+}
+
+/// One thing that became true, as it stands in the log and is told to subscribers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Change {
+    /// The data status moved, or the data of a re-authorisation arrived under the same status.
+    DataStatus {
+        /// Before; nothing if it was not known.
+        from: Option<DataStatus>,
+        /// Now.
+        to: DataStatus,
+        /// Why.
+        cause: ChangeCause,
+        /// The re-authorisation that this belongs to.
+        reauth: Option<ReauthId>,
+    },
+    /// The need was raised or lowered, or a session moved.
+    Reauth {
+        /// Whether the customer must authorise again, now.
+        required: bool,
+        /// How Mono said so.
+        reason: Option<ReauthReason>,
+        /// Why.
+        cause: ChangeCause,
+        /// The session that moved.
+        reauth: Option<ReauthId>,
+        /// What that session is now.
+        status: Option<ReauthStatus>,
+    },
+}
+
+/// A change with its place in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoggedChange {
+    /// Its place: later changes have larger numbers, without order among accounts implied.
+    pub seq: i64,
+    /// Whose it is.
+    pub account: AccountId,
+    /// What became true.
+    pub change: Change,
+    /// When it was recorded, by our clock.
+    pub at: Time,
+}

@@ -1,0 +1,488 @@
+//! The one door through which facts become state.
+//!
+//! A single writer takes what is waiting, folds it, and commits it as one transaction: the
+//! deliveries, the facts, the states, the sessions and the changes. Whoever brought something is
+//! answered after the commit, so what was acknowledged is on the disk. If a batch fails, each of
+//! its entries is tried alone, so that one poisonous delivery harms nobody else's.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use sea_orm::DatabaseTransaction;
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
+
+use super::{
+    AccountState, Change,
+    fact::{Fact, What},
+    feed::Feed,
+    fold::{Ignored, Verdict, fold},
+    session::Session,
+    store::{self, Delivery, Outcome, StoreError},
+};
+use crate::{
+    caller::Caller,
+    clock::{Clock, Time},
+    database::Database,
+    error::chain,
+    events::EventBus,
+    ids::{AccountId, EventId, ReauthId},
+};
+
+/// How many entries wait for the writer before more are refused.
+const QUEUE: usize = 4096;
+
+/// How many entries share a commit.
+const BATCH: usize = 100;
+
+/// How often an entry is tried alone: somebody else may have been faster once.
+const TRIES: usize = 3;
+
+/// A fact could not be recorded. Nothing of it was.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum RecordError {
+    /// Too much is waiting.
+    #[error("the gateway has more to write than it can")]
+    Busy,
+    /// Another session of this owner has the reference.
+    #[error("the reference is in use by another session")]
+    ReferenceInUse,
+    /// The database failed.
+    #[error("the state of the account cannot be written")]
+    Store(#[source] Arc<StoreError>),
+}
+
+/// What became of a fact.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// Whether it holds, and if not, why.
+    pub verdict: Verdict,
+    /// The state of its account now.
+    pub state: AccountState,
+}
+
+/// One thing to write.
+struct Entry {
+    delivery: Option<(Delivery, Outcome)>,
+    fact: Option<Fact>,
+    reply: oneshot::Sender<Result<Written, RecordError>>,
+}
+
+/// What became of an entry.
+#[derive(Clone, Debug)]
+struct Written {
+    outcome: Outcome,
+    recorded: Option<Recorded>,
+}
+
+/// The one door. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Lifecycle {
+    queue: mpsc::Sender<Entry>,
+    database: Database,
+    clock: Clock,
+    feed: Feed,
+}
+
+impl Lifecycle {
+    /// Reads where the log stands, beginning it in this mode if it is new.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the log cannot be read.
+    pub async fn log(database: &Database, mode: &str) -> Result<store::Head, StoreError> {
+        let epoch = format!("{:016x}", rand::random::<u64>());
+        store::begin_log(database.writer(), &epoch, mode).await?;
+        store::head(database.reader()).await
+    }
+
+    /// Opens the door: starts the writer and the feed. The tasks end when the last clone is gone.
+    #[must_use]
+    pub fn start(
+        database: Database,
+        clock: Clock,
+        bus: Arc<dyn EventBus>,
+        head: &store::Head,
+    ) -> (Self, Vec<JoinHandle<()>>) {
+        let feed = Feed::new(database.clone());
+        let reader = tokio::spawn(feed.clone().run(bus.clone(), head.last));
+        let (queue, entries) = mpsc::channel(QUEUE);
+        let writer = Writer { database: database.clone(), bus };
+        let writer = tokio::spawn(writer.run(entries));
+        (Self { queue, database, clock, feed }, vec![writer, reader])
+    }
+
+    /// Records a fact and answers when it is on the disk.
+    ///
+    /// # Errors
+    /// [`RecordError`]; then nothing of it was recorded.
+    pub async fn record(&self, account: AccountId, what: What) -> Result<Recorded, RecordError> {
+        let fact = Fact { account, at: self.clock.now(), what };
+        let written = self.enter(None, Some(fact)).await?;
+        written.recorded.ok_or(RecordError::Busy)
+    }
+
+    /// Records a delivery with the fact that it told, if it told one, and answers when both are on
+    /// the disk. `otherwise` is what becomes of it without a fact.
+    ///
+    /// # Errors
+    /// [`RecordError`]; then nothing of it was recorded.
+    pub async fn record_delivery(
+        &self,
+        delivery: Delivery,
+        what: Option<(AccountId, What)>,
+        otherwise: Outcome,
+    ) -> Result<Outcome, RecordError> {
+        let at = delivery.received_at;
+        let fact = what.map(|(account, what)| Fact { account, at, what });
+        Ok(self.enter(Some((delivery, otherwise)), fact).await?.outcome)
+    }
+
+    async fn enter(
+        &self,
+        delivery: Option<(Delivery, Outcome)>,
+        fact: Option<Fact>,
+    ) -> Result<Written, RecordError> {
+        let (reply, answer) = oneshot::channel();
+        // A full queue is refused at once: Mono tries again, and memory stays bounded.
+        self.queue.try_send(Entry { delivery, fact, reply }).map_err(|_| RecordError::Busy)?;
+        answer.await.map_err(|_| RecordError::Busy)?
+    }
+
+    /// The states of these accounts; one that the gateway does not know is absent.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn states(
+        &self,
+        accounts: &[AccountId],
+    ) -> Result<BTreeMap<AccountId, AccountState>, StoreError> {
+        store::load(self.database.reader(), accounts).await
+    }
+
+    /// A page of the accounts that `caller` may see.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn list(
+        &self,
+        caller: &Caller,
+        filter: &store::AccountFilter,
+        after: Option<&AccountId>,
+        first: u64,
+    ) -> Result<store::AccountPage, StoreError> {
+        store::list(self.database.reader(), caller, filter, after, first).await
+    }
+
+    /// The session of this id.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn session(&self, id: ReauthId) -> Result<Option<Session>, StoreError> {
+        store::session_by_id(self.database.reader(), id).await
+    }
+
+    /// The sessions of these ids; unknown ones are absent.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn sessions(&self, ids: &[ReauthId]) -> Result<Vec<Session>, StoreError> {
+        store::sessions_by_ids(self.database.reader(), ids).await
+    }
+
+    /// The session that `caller` may see and that has this reference.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn session_by_reference(
+        &self,
+        caller: &Caller,
+        reference: &str,
+    ) -> Result<Option<Session>, StoreError> {
+        store::session_by_reference(self.database.reader(), caller, reference).await
+    }
+
+    /// The sessions of an account, newest first: `first` of them behind `after`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn sessions_of(
+        &self,
+        account: &AccountId,
+        after: Option<ReauthId>,
+        first: u64,
+    ) -> Result<Vec<Session>, StoreError> {
+        store::sessions_of_account(self.database.reader(), account, after, first).await
+    }
+
+    /// Where changes are heard.
+    #[must_use]
+    pub fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
+    /// The clock that facts are dated by.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+}
+
+/// The only task that writes.
+struct Writer {
+    database: Database,
+    bus: Arc<dyn EventBus>,
+}
+
+impl Writer {
+    async fn run(self, mut entries: mpsc::Receiver<Entry>) {
+        let mut waiting = Vec::with_capacity(BATCH);
+        while entries.recv_many(&mut waiting, BATCH).await > 0 {
+            let batch: Vec<Entry> = waiting.drain(..).collect();
+            let together: Vec<&Entry> = batch.iter().collect();
+            match self.write(&together).await {
+                Ok(results) => answer(batch, results),
+                Err(error) if batch.len() > 1 => {
+                    tracing::warn!(cause = %chain(&error), entries = batch.len(), "a batch failed; trying each of its entries alone");
+                    for entry in batch {
+                        let result = self.write_alone(&entry).await;
+                        answer(vec![entry], vec![result]);
+                    }
+                }
+                Err(_) => {
+                    for entry in batch {
+                        let result = self.write_alone(&entry).await;
+                        answer(vec![entry], vec![result]);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn write_alone(&self, entry: &Entry) -> Result<Written, RecordError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.write(&[entry]).await {
+                Ok(mut results) => return results.pop().unwrap_or(Err(RecordError::Busy)),
+                // Another replica wrote the same at the same time: now it can be seen.
+                Err(error) if error.is_conflict() && tries < TRIES => {}
+                Err(error) => {
+                    tracing::error!(cause = %chain(&error), "a fact could not be written");
+                    return Err(RecordError::Store(Arc::new(error)));
+                }
+            }
+        }
+    }
+
+    /// Writes these entries in one transaction.
+    async fn write(
+        &self,
+        entries: &[&Entry],
+    ) -> Result<Vec<Result<Written, RecordError>>, StoreError> {
+        let transaction = self.database.begin().await?;
+        let written = write_in(&transaction, entries).await;
+        match written {
+            Ok((results, told)) => {
+                transaction.commit().await?;
+                if told && let Err(error) = self.bus.publish().await {
+                    tracing::warn!(cause = %chain(&error), "news will wait for the periodic read");
+                }
+                Ok(results)
+            }
+            Err(error) => {
+                if let Err(rollback) = transaction.rollback().await {
+                    tracing::warn!(cause = %chain(&rollback), "a transaction was not rolled back");
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+fn answer(batch: Vec<Entry>, results: Vec<Result<Written, RecordError>>) {
+    for (entry, result) in batch.into_iter().zip(results) {
+        // Whoever brought it may have gone; it is written all the same.
+        let _ = entry.reply.send(result);
+    }
+}
+
+type Results = Vec<Result<Written, RecordError>>;
+
+async fn write_in(
+    db: &DatabaseTransaction,
+    entries: &[&Entry],
+) -> Result<(Results, bool), StoreError> {
+    let now = entries.iter().filter_map(|entry| entry.at()).max().unwrap_or_default();
+    let copies = copies(db, entries).await?;
+    let accounts: BTreeSet<AccountId> =
+        entries.iter().filter_map(|entry| Some(entry.fact.as_ref()?.account.clone())).collect();
+    let accounts: Vec<_> = accounts.into_iter().collect();
+    let before = if accounts.is_empty() {
+        BTreeMap::new()
+    } else {
+        store::load_for_update(db, &accounts, now).await?
+    };
+    let mut batch = Batch { before: &before, states: before.clone(), ..Batch::new(&before) };
+    let mut results = Vec::with_capacity(entries.len());
+    for (entry, copy) in entries.iter().zip(copies) {
+        results.push(batch.take(db, entry, copy).await?);
+    }
+    batch.save(db, now).await?;
+    Ok((results, !batch.changes.is_empty()))
+}
+
+/// Which entries are deliveries that Mono's id shows to have come before.
+async fn copies(db: &DatabaseTransaction, entries: &[&Entry]) -> Result<Vec<bool>, StoreError> {
+    let ids: Vec<_> = entries.iter().filter_map(|entry| entry.mono_event_id()).collect();
+    let mut seen = store::known_event_ids(db, &ids).await?;
+    let is_copy = |id: Option<&str>| id.is_some_and(|id| !seen.insert(id.to_owned()));
+    Ok(entries.iter().map(|entry| entry.mono_event_id()).map(is_copy).collect())
+}
+
+impl Entry {
+    fn mono_event_id(&self) -> Option<&str> {
+        self.delivery.as_ref()?.0.mono_event_id.as_deref()
+    }
+
+    fn at(&self) -> Option<Time> {
+        let delivered = self.delivery.as_ref().map(|(delivery, _)| delivery.received_at);
+        self.fact.as_ref().map(|fact| fact.at).or(delivered)
+    }
+}
+
+/// What a transaction is going to write.
+struct Batch<'a> {
+    before: &'a BTreeMap<AccountId, AccountState>,
+    states: BTreeMap<AccountId, AccountState>,
+    superseded: Vec<Session>,
+    ended: Vec<Session>,
+    facts: Vec<(&'a Fact, Option<EventId>)>,
+    changes: Vec<(AccountId, Change, Time)>,
+    deliveries: Vec<(&'a Delivery, Outcome, bool)>,
+}
+
+impl<'a> Batch<'a> {
+    fn new(before: &'a BTreeMap<AccountId, AccountState>) -> Self {
+        Self {
+            before,
+            states: BTreeMap::new(),
+            superseded: Vec::new(),
+            ended: Vec::new(),
+            facts: Vec::new(),
+            changes: Vec::new(),
+            deliveries: Vec::new(),
+        }
+    }
+
+    /// Folds one entry into the batch.
+    async fn take(
+        &mut self,
+        db: &DatabaseTransaction,
+        entry: &'a Entry,
+        copy: bool,
+    ) -> Result<Result<Written, RecordError>, StoreError> {
+        let mut outcome = entry.delivery.as_ref().map_or(Outcome::Applied, |(_, outcome)| *outcome);
+        let mut recorded = None;
+        if copy {
+            outcome = Outcome::Duplicate;
+        } else if let Some(fact) = &entry.fact {
+            match self.fold(db, fact).await? {
+                Ok(done) => {
+                    outcome = outcome_of(&done.verdict);
+                    let delivery = entry.delivery.as_ref().map(|(delivery, _)| delivery.id);
+                    if delivery.is_some() || done.verdict == Verdict::Applied {
+                        self.facts.push((fact, delivery));
+                    }
+                    recorded = Some(done);
+                }
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+        if let Some((delivery, _)) = &entry.delivery {
+            self.deliveries.push((delivery, outcome, !copy));
+        }
+        Ok(Ok(Written { outcome, recorded }))
+    }
+
+    async fn fold(
+        &mut self,
+        db: &DatabaseTransaction,
+        fact: &Fact,
+    ) -> Result<Result<Recorded, RecordError>, StoreError> {
+        let before = self.states.get(&fact.account).cloned().unwrap_or_default();
+        let folded = fold(&before, fact);
+        if let What::Requested(request) = &fact.what
+            && folded.verdict == Verdict::Applied
+        {
+            let here = |session: &Session| {
+                session.owner == request.owner
+                    && session.reference == request.reference
+                    && session.keeps_reference()
+            };
+            let in_batch = self.states.values().filter_map(|s| s.session.as_ref()).any(here);
+            if in_batch || store::reference_is_taken(db, &request.owner, &request.reference).await?
+            {
+                return Ok(Err(RecordError::ReferenceInUse));
+            }
+        }
+        let at = fact.at;
+        let account = &fact.account;
+        self.changes.extend(folded.changes.into_iter().map(|change| (account.clone(), change, at)));
+        self.superseded.extend(folded.superseded);
+        // A session that ended without giving way, and is now replaced by a newer one within this
+        // same batch, must not be lost.
+        if let Some(old) = &before.session
+            && folded.state.session.as_ref().is_none_or(|new| new.id != old.id)
+        {
+            self.ended.push(old.clone());
+        }
+        self.states.insert(account.clone(), folded.state.clone());
+        Ok(Ok(Recorded { verdict: folded.verdict, state: folded.state }))
+    }
+
+    async fn save(&self, db: &DatabaseTransaction, now: Time) -> Result<(), StoreError> {
+        let empty = AccountState::default();
+        let changed: Vec<_> = self
+            .states
+            .iter()
+            .filter(|(id, state)| self.before.get(*id).unwrap_or(&empty) != *state)
+            .collect();
+        let gone: Vec<&Session> = self
+            .ended
+            .iter()
+            .filter(|old| !self.superseded.iter().any(|newer| newer.id == old.id))
+            .chain(&self.superseded)
+            .collect();
+        store::save_sessions(db, &gone).await?;
+        let sessions: Vec<&Session> = changed
+            .iter()
+            .filter_map(|(id, state)| {
+                let before = self.before.get(*id).and_then(|before| before.session.as_ref());
+                state.session.as_ref().filter(|session| before != Some(session))
+            })
+            .collect();
+        store::save_sessions(db, &sessions).await?;
+        store::save(db, &changed, now).await?;
+        store::append_facts(db, &self.facts).await?;
+        store::save_deliveries(db, &self.deliveries).await?;
+        if !self.changes.is_empty() {
+            // Last, so that others are held back for as short as can be.
+            store::lock_log(db).await?;
+            store::append_changes(db, &self.changes).await?;
+        }
+        Ok(())
+    }
+}
+
+fn outcome_of(verdict: &Verdict) -> Outcome {
+    match verdict {
+        Verdict::Applied | Verdict::Reused(_) => Outcome::Applied,
+        Verdict::Ignored(Ignored::Duplicate) => Outcome::Duplicate,
+        Verdict::Ignored(Ignored::Stale | Ignored::Unlinked | Ignored::NothingNew)
+        | Verdict::Refused => Outcome::Ignored,
+    }
+}

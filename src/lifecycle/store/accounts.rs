@@ -1,0 +1,304 @@
+//! `account_state`: one row an account.
+
+use std::collections::BTreeMap;
+
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait as _, Condition, ConnectionTrait, DbBackend, EntityTrait as _,
+    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, entity::prelude::*,
+    sea_query::OnConflict,
+};
+
+use super::{StoreError, sessions};
+use crate::{
+    caller::{Caller, Reach},
+    clock::{Time, from_ms},
+    ids::AccountId,
+    lifecycle::{AccountState, DataStatus},
+};
+
+const TABLE: &str = "account_state";
+
+mod row {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "account_state")]
+    pub(super) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(super) account_id: String,
+        pub(super) unlinked: bool,
+        pub(super) data_status: Option<String>,
+        pub(super) reauth_required: bool,
+        pub(super) version: i64,
+        pub(super) state: String,
+        pub(super) session_id: Option<String>,
+        pub(super) next_deadline_at: Option<i64>,
+        pub(super) claimed_until: Option<i64>,
+        pub(super) created_at: i64,
+        pub(super) updated_at: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(super) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Which accounts to list.
+#[derive(Clone, Debug, Default)]
+pub struct AccountFilter {
+    /// Those of which this is true.
+    pub needs_reauth: Option<bool>,
+    /// Those in one of these.
+    pub data_status: Option<Vec<DataStatus>>,
+}
+
+/// A page of the accounts that the gateway knows, by id.
+#[derive(Clone, Debug)]
+pub struct AccountPage {
+    /// The accounts of this page.
+    pub accounts: Vec<(AccountId, AccountState)>,
+    /// Whether there are more behind it.
+    pub has_next: bool,
+    /// How many there are in all.
+    pub total: u64,
+}
+
+/// The states of these accounts; an account that the gateway does not know is absent.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn load(
+    db: &impl ConnectionTrait,
+    accounts: &[AccountId],
+) -> Result<BTreeMap<AccountId, AccountState>, StoreError> {
+    let rows = row::Entity::find().filter(is_one_of(accounts)).filter(is_known()).all(db).await?;
+    with_sessions(db, rows).await
+}
+
+/// The same, locked until the transaction ends, in the order of their ids. Unknown ones are
+/// created, so that there is a row to lock.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn load_for_update(
+    db: &impl ConnectionTrait,
+    accounts: &[AccountId],
+    now: Time,
+) -> Result<BTreeMap<AccountId, AccountState>, StoreError> {
+    // SQLite has one writer: its transaction is the lock.
+    if db.get_database_backend() == DbBackend::Sqlite {
+        return load(db, accounts).await;
+    }
+    let locked = || {
+        row::Entity::find()
+            .filter(is_one_of(accounts))
+            .order_by_asc(row::Column::AccountId)
+            .lock_exclusive()
+    };
+    let mut rows = locked().all(db).await?;
+    if rows.len() < accounts.len() {
+        let known: Vec<_> = rows.iter().map(|row| row.account_id.as_str()).collect();
+        let mut missing: Vec<_> =
+            accounts.iter().filter(|id| !known.contains(&id.as_str())).collect();
+        missing.sort();
+        let empty = AccountState::default();
+        let fresh: Result<Vec<_>, _> =
+            missing.into_iter().map(|id| active(id, &empty, now)).collect();
+        row::Entity::insert_many(fresh?)
+            .on_conflict(OnConflict::column(row::Column::AccountId).do_nothing().to_owned())
+            .exec_without_returning(db)
+            .await?;
+        rows = locked().all(db).await?;
+    }
+    with_sessions(db, rows).await
+}
+
+/// Writes these states, new or not.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn save(
+    db: &impl ConnectionTrait,
+    states: &[(&AccountId, &AccountState)],
+    now: Time,
+) -> Result<(), StoreError> {
+    if states.is_empty() {
+        return Ok(());
+    }
+    let rows: Result<Vec<_>, _> = states.iter().map(|(id, state)| active(id, state, now)).collect();
+    row::Entity::insert_many(rows?)
+        .on_conflict(
+            OnConflict::column(row::Column::AccountId)
+                .update_columns([
+                    row::Column::Unlinked,
+                    row::Column::DataStatus,
+                    row::Column::ReauthRequired,
+                    row::Column::Version,
+                    row::Column::State,
+                    row::Column::SessionId,
+                    row::Column::NextDeadlineAt,
+                    row::Column::ClaimedUntil,
+                    row::Column::UpdatedAt,
+                ])
+                .to_owned(),
+        )
+        .exec_without_returning(db)
+        .await?;
+    Ok(())
+}
+
+/// A page of accounts that `caller` may see: `first` of them behind `after`, by id.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn list(
+    db: &impl ConnectionTrait,
+    caller: &Caller,
+    filter: &AccountFilter,
+    after: Option<&AccountId>,
+    first: u64,
+) -> Result<AccountPage, StoreError> {
+    let mut which = Condition::all().add(row::Column::Unlinked.eq(false)).add(is_known());
+    if let Some(needs) = filter.needs_reauth {
+        which = which.add(row::Column::ReauthRequired.eq(needs));
+    }
+    if let Some(statuses) = &filter.data_status {
+        let mut any = Condition::any()
+            .add(row::Column::DataStatus.is_in(statuses.iter().map(|status| status.as_mono())));
+        if statuses.contains(&DataStatus::Unknown) {
+            any = any.add(row::Column::DataStatus.is_null());
+        }
+        which = which.add(any);
+    }
+    if let Reach::Only(accounts) = caller.reach() {
+        let ids: Vec<_> = accounts.iter().cloned().collect();
+        which = which.add(is_one_of(&ids));
+    }
+    let all = row::Entity::find().filter(which);
+    let total = all.clone().count(db).await?;
+    let mut page = all.order_by_asc(row::Column::AccountId).limit(first + 1);
+    if let Some(after) = after {
+        page = page.filter(row::Column::AccountId.gt(after.as_str()));
+    }
+    let mut rows = page.all(db).await?;
+    let has_next = rows.len() as u64 > first;
+    rows.truncate(usize::try_from(first).unwrap_or(usize::MAX));
+    let accounts = with_sessions(db, rows).await?.into_iter().collect();
+    Ok(AccountPage { accounts, has_next, total })
+}
+
+/// Accounts about which something is due at `now` and that no replica is at work on.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn next_deadlines(
+    db: &impl ConnectionTrait,
+    now: Time,
+    most: u64,
+) -> Result<Vec<AccountId>, StoreError> {
+    let rows = row::Entity::find()
+        .filter(row::Column::NextDeadlineAt.lte(now.timestamp_millis()))
+        .filter(unclaimed(now))
+        .order_by_asc(row::Column::NextDeadlineAt)
+        .limit(most)
+        .all(db)
+        .await?;
+    rows.iter().map(|row| account_id(&row.account_id)).collect()
+}
+
+/// Takes the account's deadline for this replica, for as long as `until`. False if another has it.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn claim(
+    db: &impl ConnectionTrait,
+    account: &AccountId,
+    now: Time,
+    until: Time,
+) -> Result<bool, StoreError> {
+    let result = row::Entity::update_many()
+        .col_expr(row::Column::ClaimedUntil, Expr::value(until.timestamp_millis()))
+        .filter(row::Column::AccountId.eq(account.as_str()))
+        .filter(row::Column::NextDeadlineAt.lte(now.timestamp_millis()))
+        .filter(unclaimed(now))
+        .exec(db)
+        .await?;
+    Ok(result.rows_affected == 1)
+}
+
+/// Gives the account's deadline back.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn release(db: &impl ConnectionTrait, account: &AccountId) -> Result<(), StoreError> {
+    row::Entity::update_many()
+        .col_expr(row::Column::ClaimedUntil, Expr::value(Option::<i64>::None))
+        .filter(row::Column::AccountId.eq(account.as_str()))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// Not a row that was only made to be locked.
+fn is_known() -> Expr {
+    row::Column::Version.gt(0)
+}
+
+fn unclaimed(now: Time) -> Condition {
+    Condition::any()
+        .add(row::Column::ClaimedUntil.is_null())
+        .add(row::Column::ClaimedUntil.lte(now.timestamp_millis()))
+}
+
+fn is_one_of(accounts: &[AccountId]) -> Expr {
+    row::Column::AccountId.is_in(accounts.iter().map(AccountId::as_str))
+}
+
+fn active(id: &AccountId, state: &AccountState, now: Time) -> Result<row::ActiveModel, StoreError> {
+    let json = serde_json::to_string(state).map_err(|e| StoreError::row(TABLE, id, e))?;
+    Ok(row::ActiveModel {
+        account_id: Set(id.as_str().to_owned()),
+        unlinked: Set(state.unlinked),
+        data_status: Set(state.data.status.map(|status| status.as_mono().to_owned())),
+        reauth_required: Set(state.need.is_some()),
+        version: Set(state.version),
+        state: Set(json),
+        session_id: Set(state.session.as_ref().map(|session| session.id.to_string())),
+        next_deadline_at: Set(state.next_deadline().map(|at| at.timestamp_millis())),
+        // What was due is done, or is due at another time now.
+        claimed_until: Set(None),
+        created_at: Set(now.timestamp_millis()),
+        updated_at: Set(now.timestamp_millis()),
+    })
+}
+
+async fn with_sessions(
+    db: &impl ConnectionTrait,
+    rows: Vec<row::Model>,
+) -> Result<BTreeMap<AccountId, AccountState>, StoreError> {
+    let ids: Vec<_> = rows.iter().filter_map(|row| row.session_id.clone()).collect();
+    let mut sessions = sessions::by_texts(db, ids).await?;
+    rows.into_iter()
+        .map(|row| {
+            let mut state: AccountState = serde_json::from_str(&row.state)
+                .map_err(|error| StoreError::row(TABLE, &row.account_id, error))?;
+            if let Some(id) = row.session_id {
+                let session = sessions.remove(&id).ok_or_else(|| {
+                    StoreError::row(TABLE, &row.account_id, "its session is gone")
+                })?;
+                state.session = Some(session);
+            }
+            Ok((account_id(&row.account_id)?, state))
+        })
+        .collect()
+}
+
+fn account_id(text: &str) -> Result<AccountId, StoreError> {
+    AccountId::parse(text).map_err(|error| StoreError::row(TABLE, text, error))
+}
+
+/// A stored time.
+pub(super) fn time(table: &'static str, id: &str, ms: i64) -> Result<Time, StoreError> {
+    from_ms(ms).ok_or_else(|| StoreError::row(table, id, "a time beyond the calendar"))
+}

@@ -1,0 +1,378 @@
+//! The logs: deliveries as they came, facts as they were understood, changes as they are told.
+
+use std::collections::BTreeSet;
+
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    ColumnTrait as _, ConnectionTrait, DbBackend, EntityTrait as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _,
+};
+
+use super::{StoreError, accounts::time};
+use crate::{
+    clock::Time,
+    ids::{AccountId, EventId},
+    lifecycle::{Change, LoggedChange, fact::Fact},
+};
+
+/// Appends to the log one after the other, so that numbers become visible in their order.
+const LOG_LOCK: i64 = 0x6d6f_6e6f_0002;
+
+mod meta {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "log_meta")]
+    pub(super) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(super) id: i64,
+        pub(super) epoch: String,
+        pub(super) mode: String,
+        pub(super) trimmed_through: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(super) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+mod change {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "change_log")]
+    pub(super) struct Model {
+        #[sea_orm(primary_key)]
+        pub(super) seq: i64,
+        pub(super) account_id: String,
+        pub(super) kind: String,
+        pub(super) change: String,
+        pub(super) at: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(super) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+mod fact_row {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "fact_log")]
+    pub(super) struct Model {
+        #[sea_orm(primary_key)]
+        pub(super) seq: i64,
+        pub(super) account_id: String,
+        pub(super) fact: String,
+        pub(super) webhook_event_id: Option<String>,
+        pub(super) at: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(super) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+mod delivery {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "webhook_event")]
+    pub(super) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(super) id: String,
+        pub(super) event: Option<String>,
+        pub(super) mono_event_id: Option<String>,
+        pub(super) account_id: Option<String>,
+        pub(super) outcome: String,
+        pub(super) digest: String,
+        pub(super) body: Vec<u8>,
+        pub(super) received_at: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(super) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// What became of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It told something new.
+    Applied,
+    /// A copy of one that had come before.
+    Duplicate,
+    /// It told nothing new, or came too late.
+    Ignored,
+    /// An event that the gateway has no use for.
+    Unknown,
+    /// It names no account.
+    NoAccount,
+    /// It is not JSON.
+    Undecodable,
+}
+
+impl Outcome {
+    /// The word in the log.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "APPLIED",
+            Self::Duplicate => "DUPLICATE",
+            Self::Ignored => "IGNORED",
+            Self::Unknown => "UNKNOWN",
+            Self::NoAccount => "NO_ACCOUNT",
+            Self::Undecodable => "UNDECODABLE",
+        }
+    }
+}
+
+/// A delivery of Mono's, as it is kept.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// Our id for it.
+    pub id: EventId,
+    /// Mono's name of the event.
+    pub event: Option<String>,
+    /// Mono's id of the delivery, kept across its retries.
+    pub mono_event_id: Option<String>,
+    /// Which account it is about.
+    pub account: Option<AccountId>,
+    /// A digest of the body as it came.
+    pub digest: String,
+    /// The body without what is personal in it.
+    pub body: Vec<u8>,
+    /// When it came.
+    pub received_at: Time,
+}
+
+/// Where the log of changes stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Which log it is.
+    pub epoch: String,
+    /// What kind of accounts it is about, in the words of whoever began it.
+    pub mode: String,
+    /// The last change in it; 0 for none.
+    pub last: i64,
+    /// The last change that was removed from its beginning; 0 for none.
+    pub trimmed_through: i64,
+}
+
+/// Begins a log: gives it its epoch and its mode. One that was begun keeps both.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn begin_log(
+    db: &impl ConnectionTrait,
+    epoch: &str,
+    mode: &str,
+) -> Result<(), StoreError> {
+    let row = meta::ActiveModel {
+        id: Set(1),
+        epoch: Set(epoch.to_owned()),
+        mode: Set(mode.to_owned()),
+        trimmed_through: Set(0),
+    };
+    meta::Entity::insert(row)
+        .on_conflict(
+            sea_orm::sea_query::OnConflict::column(meta::Column::Id).do_nothing().to_owned(),
+        )
+        .exec_without_returning(db)
+        .await?;
+    Ok(())
+}
+
+/// Where the log stands.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn head(db: &impl ConnectionTrait) -> Result<Head, StoreError> {
+    let meta = meta::Entity::find_by_id(1)
+        .one(db)
+        .await?
+        .ok_or_else(|| StoreError::row("log_meta", 1, "it is missing"))?;
+    let last = change::Entity::find()
+        .select_only()
+        .column_as(change::Column::Seq.max(), "last")
+        .into_tuple::<Option<i64>>()
+        .one(db)
+        .await?
+        .flatten()
+        .unwrap_or(meta.trimmed_through);
+    Ok(Head { epoch: meta.epoch, mode: meta.mode, last, trimmed_through: meta.trimmed_through })
+}
+
+/// Holds everybody else back from appending until this transaction ends: a number that is drawn
+/// first must not become visible second, or a reader that has passed it would skip it.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn lock_log(db: &impl ConnectionTrait) -> Result<(), StoreError> {
+    if db.get_database_backend() == DbBackend::Postgres {
+        db.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({LOG_LOCK})")).await?;
+    }
+    Ok(())
+}
+
+/// Appends changes in this order.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn append_changes(
+    db: &impl ConnectionTrait,
+    changes: &[(AccountId, Change, Time)],
+) -> Result<(), StoreError> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let rows: Result<Vec<_>, StoreError> = changes
+        .iter()
+        .map(|(account, change, at)| {
+            let json = serde_json::to_string(change)
+                .map_err(|error| StoreError::row("change_log", account, error))?;
+            let kind = match change {
+                Change::DataStatus { .. } => "DATA_STATUS",
+                Change::Reauth { .. } => "REAUTH",
+            };
+            Ok(change::ActiveModel {
+                seq: NotSet,
+                account_id: Set(account.as_str().to_owned()),
+                kind: Set(kind.to_owned()),
+                change: Set(json),
+                at: Set(at.timestamp_millis()),
+            })
+        })
+        .collect();
+    change::Entity::insert_many(rows?).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// Appends facts with the delivery that each came by.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn append_facts(
+    db: &impl ConnectionTrait,
+    facts: &[(&Fact, Option<EventId>)],
+) -> Result<(), StoreError> {
+    if facts.is_empty() {
+        return Ok(());
+    }
+    let rows: Result<Vec<_>, StoreError> = facts
+        .iter()
+        .map(|(fact, delivery)| {
+            let json = serde_json::to_string(fact)
+                .map_err(|error| StoreError::row("fact_log", &fact.account, error))?;
+            Ok(fact_row::ActiveModel {
+                seq: NotSet,
+                account_id: Set(fact.account.as_str().to_owned()),
+                fact: Set(json),
+                webhook_event_id: Set(delivery.map(|id| id.to_string())),
+                at: Set(fact.at.timestamp_millis()),
+            })
+        })
+        .collect();
+    fact_row::Entity::insert_many(rows?).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// Which of these ids of Mono's the log has already.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn known_event_ids(
+    db: &impl ConnectionTrait,
+    ids: &[&str],
+) -> Result<BTreeSet<String>, StoreError> {
+    if ids.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let known = delivery::Entity::find()
+        .select_only()
+        .column(delivery::Column::MonoEventId)
+        .filter(delivery::Column::MonoEventId.is_in(ids.iter().copied()))
+        .into_tuple::<Option<String>>()
+        .all(db)
+        .await?;
+    Ok(known.into_iter().flatten().collect())
+}
+
+/// Keeps deliveries with what became of each. A copy is kept without Mono's id, which its first
+/// one has.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn save_deliveries(
+    db: &impl ConnectionTrait,
+    deliveries: &[(&Delivery, Outcome, bool)],
+) -> Result<(), StoreError> {
+    if deliveries.is_empty() {
+        return Ok(());
+    }
+    let rows = deliveries.iter().map(|(delivery, outcome, first)| delivery::ActiveModel {
+        id: Set(delivery.id.to_string()),
+        event: Set(delivery.event.clone()),
+        mono_event_id: Set(delivery.mono_event_id.clone().filter(|_| *first)),
+        account_id: Set(delivery.account.as_ref().map(|id| id.as_str().to_owned())),
+        outcome: Set(outcome.as_str().to_owned()),
+        digest: Set(delivery.digest.clone()),
+        body: Set(delivery.body.clone()),
+        received_at: Set(delivery.received_at.timestamp_millis()),
+    });
+    delivery::Entity::insert_many(rows).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// The changes behind `after`, at most `most` of them, in order.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn changes_after(
+    db: &impl ConnectionTrait,
+    after: i64,
+    most: u64,
+) -> Result<Vec<LoggedChange>, StoreError> {
+    let rows = change::Entity::find()
+        .filter(change::Column::Seq.gt(after))
+        .order_by_asc(change::Column::Seq)
+        .limit(most)
+        .all(db)
+        .await?;
+    rows.into_iter().map(logged).collect()
+}
+
+/// The changes of one account behind `after`, at most `most` of them, in order.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn changes_of_after(
+    db: &impl ConnectionTrait,
+    account: &AccountId,
+    after: i64,
+    most: u64,
+) -> Result<Vec<LoggedChange>, StoreError> {
+    let rows = change::Entity::find()
+        .filter(change::Column::AccountId.eq(account.as_str()))
+        .filter(change::Column::Seq.gt(after))
+        .order_by_asc(change::Column::Seq)
+        .limit(most)
+        .all(db)
+        .await?;
+    rows.into_iter().map(logged).collect()
+}
+
+fn logged(row: change::Model) -> Result<LoggedChange, StoreError> {
+    let wrong = |error: &dyn std::fmt::Display| StoreError::row("change_log", row.seq, error);
+    Ok(LoggedChange {
+        seq: row.seq,
+        account: AccountId::parse(&row.account_id).map_err(|error| wrong(&error))?,
+        change: serde_json::from_str(&row.change).map_err(|error| wrong(&error))?,
+        at: time("change_log", &row.seq.to_string(), row.at)?,
+    })
+}

@@ -1,0 +1,116 @@
+//! Decoding against the fixtures, each of which says what is to be read from it.
+
+use serde_json::Value;
+
+use super::*;
+
+fn fixture(file: &str) -> Vec<u8> {
+    let path = format!("{}/tests/fixtures/mono/{file}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read(path).expect("the fixture is there")
+}
+
+fn index(prefix: &str) -> Vec<(String, Value)> {
+    let all: Vec<Value> =
+        serde_json::from_slice(&fixture("index.json")).expect("the index is JSON");
+    let of_kind = all.into_iter().filter_map(|entry| {
+        let file = entry["file"].as_str()?.to_owned();
+        (file.starts_with(prefix) && entry["malformed"] != true)
+            .then(|| (file, entry["expect"].clone()))
+    });
+    of_kind.collect()
+}
+
+fn text(value: &Value) -> Option<String> {
+    value.as_str().map(str::to_owned)
+}
+
+#[test]
+fn every_form_of_account_details_is_read() {
+    let fixtures = index("details__");
+    assert!(fixtures.len() >= 15, "{} fixtures", fixtures.len());
+    for (file, expect) in fixtures {
+        let body = fixture(&file);
+        let details = Details::decode(&body).expect(&file);
+        assert_eq!(details.id, text(&expect["account"]), "{file}");
+        assert_eq!(details.name, text(&expect["name"]), "{file}");
+        assert_eq!(details.account_number, text(&expect["account_number"]), "{file}");
+        assert_eq!(details.bvn, text(&expect["bvn"]), "{file}");
+        let bank_code = details.institution.and_then(|bank| bank.bank_code);
+        assert_eq!(bank_code, text(&expect["bank_code"]), "{file}");
+        assert_eq!(details.currency, text(&expect["currency"]), "{file}");
+        assert_eq!(details.auth_method, text(&expect["auth_method"]), "{file}");
+        assert_eq!(details.data_status, text(&expect["raw_status"]), "{file}");
+        match details.balance {
+            // Never rounded: what is not a whole number of minor units is refused.
+            Some(Err(_)) => {
+                assert!(file.contains("fractional") || file.contains("beyond"), "{file}")
+            }
+            Some(Ok(minor)) => assert_eq!(Some(minor), expect["balance"].as_i64(), "{file}"),
+            None => assert!(expect["balance"].is_null(), "{file}"),
+        }
+        let retrieved =
+            details.retrieved_data.map(|words| words.into_iter().map(Value::from).collect());
+        assert_eq!(retrieved.map_or(Value::Null, Value::Array), expect["retrieved_data"], "{file}");
+    }
+}
+
+#[test]
+fn every_form_of_a_page_of_transactions_is_read() {
+    let fixtures = index("transactions__");
+    assert!(fixtures.len() >= 8, "{} fixtures", fixtures.len());
+    for (file, expect) in fixtures {
+        let page = TransactionPage::decode(&fixture(&file)).expect(&file);
+        assert_eq!(Some(page.transactions.len() as u64), expect["count"].as_u64(), "{file}");
+        assert_eq!(page.total, expect["total"].as_i64(), "{file}");
+        assert_eq!(page.page, expect["page"].as_i64(), "{file}");
+        assert_eq!(page.next, expect["next_page"].as_i64(), "{file}");
+        assert_eq!(page.previous, expect["previous_page"].as_i64(), "{file}");
+    }
+}
+
+#[test]
+fn every_form_of_a_hosted_link_is_read() {
+    let fixtures = index("initiate_reauth__");
+    assert!(!fixtures.is_empty());
+    for (file, expect) in fixtures {
+        let link = HostedLink::decode(&fixture(&file)).expect(&file);
+        assert_eq!(Some(link.url), text(&expect["mono_url"]), "{file}");
+    }
+}
+
+#[test]
+fn what_is_no_answer_is_refused() {
+    for body in ["", "{}", "null", "[]", "{\"data\":null}", "{\"data\":{}}", "<html>", "{\"data\":"]
+    {
+        assert!(Details::decode(body.as_bytes()).is_err(), "{body}");
+        assert!(TransactionPage::decode(body.as_bytes()).is_err(), "{body}");
+        assert!(HostedLink::decode(body.as_bytes()).is_err(), "{body}");
+    }
+    let script = r#"{"data":{"mono_url":"javascript:alert(1)"}}"#;
+    assert!(HostedLink::decode(script.as_bytes()).is_err());
+}
+
+#[test]
+fn an_id_cannot_leave_its_segment() {
+    let segment = |text: &str| AccountId::parse(text).map(|id| segment(&id));
+    assert_eq!(segment("a/b?c=d#e"), Ok(Ok("a%2Fb%3Fc%3Dd%23e".to_owned())));
+    assert_eq!(segment(".."), Ok(Err(MonoError::NotFound)));
+    assert_eq!(segment("é"), Ok(Ok("%C3%A9".to_owned())));
+}
+
+#[test]
+fn filters_are_written_in_mono_s_way() {
+    let query = TransactionQuery {
+        page: Some(2),
+        limit: Some(50),
+        start: chrono::NaiveDate::from_ymd_opt(2025, 12, 28),
+        end: chrono::NaiveDate::from_ymd_opt(2026, 1, 3),
+        kind: Some("debit"),
+        narration: Some("NIP & co".into()),
+    };
+    assert_eq!(
+        query.encode(),
+        "page=2&limit=50&start=28-12-2025&end=03-01-2026&type=debit&narration=NIP+%26+co"
+    );
+    assert_eq!(TransactionQuery::default().encode(), "");
+}

@@ -1,0 +1,210 @@
+//! What Mono writes, in every spelling of its generations, decoded without losing the unknown.
+//!
+//! A field that is missing, null or of another type than expected is absent; an amount keeps its
+//! own text until it is read exactly; a word that we do not know stays as it is.
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+/// A text that Mono may also send as a number, or as nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Text(pub Option<String>);
+
+impl Text {
+    /// The text, if there is one that is not empty.
+    #[must_use]
+    pub fn take(self) -> Option<String> {
+        self.0.filter(|text| !text.trim().is_empty())
+    }
+
+    /// The same, borrowed.
+    #[must_use]
+    pub fn get(&self) -> Option<&str> {
+        self.0.as_deref().filter(|text| !text.trim().is_empty())
+    }
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AnyText;
+        impl<'de> Visitor<'de> for AnyText {
+            type Value = Text;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a text")
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Text, E> {
+                Ok(Text(Some(text.to_owned())))
+            }
+            fn visit_string<E>(self, text: String) -> Result<Text, E> {
+                Ok(Text(Some(text)))
+            }
+            fn visit_u64<E>(self, number: u64) -> Result<Text, E> {
+                Ok(Text(Some(number.to_string())))
+            }
+            fn visit_i64<E>(self, number: i64) -> Result<Text, E> {
+                Ok(Text(Some(number.to_string())))
+            }
+            fn visit_f64<E>(self, _: f64) -> Result<Text, E> {
+                Ok(Text(None))
+            }
+            fn visit_bool<E>(self, _: bool) -> Result<Text, E> {
+                Ok(Text(None))
+            }
+            fn visit_unit<E>(self) -> Result<Text, E> {
+                Ok(Text(None))
+            }
+            fn visit_none<E>(self) -> Result<Text, E> {
+                Ok(Text(None))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Text, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Text(None))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Text, A::Error> {
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Text(None))
+            }
+        }
+        deserializer.deserialize_any(AnyText)
+    }
+}
+
+/// Any JSON, kept as its text: whether it is what it should be is seen when it is read.
+pub type Raw = Option<Box<RawValue>>;
+
+/// Reads a part of a body, or nothing if it is missing, null or of another shape.
+#[must_use]
+pub fn part<'de, T: Deserialize<'de>>(raw: &'de Raw) -> Option<T> {
+    let raw = raw.as_deref()?;
+    if raw.get() == "null" { None } else { serde_json::from_str(raw.get()).ok() }
+}
+
+/// An account as Mono writes it. Source: Mono docs, "Account Details", "Account Update", v1 and
+/// legacy pages; `tests/fixtures/mono/details__*.json`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct AccountBody {
+    pub(crate) _id: Text,
+    pub(crate) id: Text,
+    pub(crate) name: Text,
+    pub(crate) account_number: Text,
+    #[serde(rename = "accountNumber")]
+    pub(crate) account_number_camel: Text,
+    pub(crate) currency: Text,
+    pub(crate) balance: Raw,
+    #[serde(rename = "type")]
+    pub(crate) kind: Text,
+    pub(crate) bvn: Text,
+    #[serde(rename = "authMethod")]
+    pub(crate) auth_method_camel: Text,
+    pub(crate) auth_method: Text,
+    pub(crate) institution: Raw,
+    /// v1 has the status here.
+    pub(crate) data_status: Text,
+    pub(crate) updated_at: Text,
+}
+
+impl AccountBody {
+    /// Its id, in either spelling.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self._id.get().or_else(|| self.id.get())
+    }
+}
+
+/// A bank as Mono writes it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct InstitutionBody {
+    pub(crate) _id: Text,
+    pub(crate) id: Text,
+    pub(crate) name: Text,
+    pub(crate) bank_code: Text,
+    #[serde(rename = "bankCode")]
+    pub(crate) bank_code_camel: Text,
+    #[serde(rename = "type")]
+    pub(crate) kind: Text,
+    pub(crate) auth_method: Text,
+}
+
+/// What stands beside an account.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct MetaBody {
+    pub(crate) data_status: Text,
+    pub(crate) auth_method: Text,
+    pub(crate) retrieved_data: Raw,
+    pub(crate) subscribed_to_data_sync: Raw,
+    pub(crate) data_request_id: Text,
+    pub(crate) sync_status: Text,
+    #[serde(rename = "ref")]
+    pub(crate) reference: Text,
+    /// Paging of transactions.
+    pub(crate) total: Raw,
+    pub(crate) page: Raw,
+    pub(crate) previous: Text,
+    pub(crate) next: Text,
+}
+
+/// Only an id.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct IdBody {
+    pub(crate) _id: Text,
+    pub(crate) id: Text,
+}
+
+/// The outside of every body: v2 has `data`, legacy has its parts bare.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Envelope {
+    pub(crate) event: Text,
+    pub(crate) event_id: Text,
+    pub(crate) timestamp: Text,
+    pub(crate) message: Text,
+    pub(crate) data: Raw,
+    pub(crate) account: Raw,
+    pub(crate) meta: Raw,
+    pub(crate) paging: Raw,
+}
+
+/// The inside, as far as it is an object.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Inside {
+    pub(crate) _id: Text,
+    pub(crate) id: Text,
+    pub(crate) account: Raw,
+    pub(crate) customer: Raw,
+    pub(crate) meta: Raw,
+    pub(crate) paging: Raw,
+    pub(crate) transactions: Raw,
+    pub(crate) mono_url: Text,
+    pub(crate) status: Text,
+}
+
+/// A transaction as Mono writes it. Source: Mono docs, "Transactions", v1 and legacy pages.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct TransactionBody {
+    pub(crate) _id: Text,
+    pub(crate) id: Text,
+    pub(crate) narration: Text,
+    pub(crate) amount: Raw,
+    #[serde(rename = "type")]
+    pub(crate) kind: Text,
+    pub(crate) balance: Raw,
+    pub(crate) date: Text,
+    pub(crate) category: Text,
+    pub(crate) currency: Text,
+}
+
+/// A list of words, of which those that are not words are left out.
+#[must_use]
+pub fn words(raw: &Raw) -> Option<Vec<String>> {
+    let list: Vec<Text> = part(raw)?;
+    Some(list.into_iter().filter_map(Text::take).collect())
+}

@@ -1,0 +1,400 @@
+//! Re-authorisation as a client sees it: `initiateReauth`, `cancelReauth`, `reauthSession`.
+
+use async_graphql::{Context, ID, InputObject, Interface, Object, SimpleObject};
+
+use super::{
+    ReauthError,
+    service::{Initiate, Reauths},
+};
+use crate::{
+    account::{
+        graphql::{Account, SyncFailureView},
+        loader::Loaders,
+    },
+    error::{ApiError, Fallible, Result},
+    ids::{AccountId, ReauthId},
+    lifecycle::session::{
+        CompletionEvidence, ExpiryBasis, ReauthMethod, ReauthStatus, Session, Stage,
+    },
+    scalar::DateTime,
+};
+
+/// One attempt to have a customer authorise again.
+#[derive(Clone, Debug)]
+pub struct ReauthSession {
+    session: Session,
+    loaders: Loaders,
+}
+
+impl ReauthSession {
+    /// This session.
+    #[must_use]
+    pub fn new(session: Session, loaders: Loaders) -> Self {
+        Self { session, loaders }
+    }
+}
+
+/// One attempt to have a customer authorise again.
+#[Object]
+impl ReauthSession {
+    /// The gateway's id of the session: reauth_ and 32 hexadecimal digits.
+    pub async fn id(&self) -> ID {
+        ID(self.session.id.to_string())
+    }
+
+    /// Whose account.
+    async fn account(&self) -> Result<Account> {
+        Account::of(&self.session.account, &self.loaders).await
+    }
+
+    /// Your name for the session, or the gateway's; Mono knows the session by it.
+    async fn reference(&self) -> &str {
+        &self.session.reference
+    }
+
+    /// How the customer is sent to the bank.
+    async fn method(&self) -> ReauthMethod {
+        self.session.method
+    }
+
+    /// How far it is.
+    async fn status(&self) -> ReauthStatus {
+        self.session.status()
+    }
+
+    /// Where to send the customer; null before there is a link and once it is of no use.
+    async fn url(&self) -> Option<&str> {
+        self.session.url()
+    }
+
+    /// Where the customer returns to.
+    async fn redirect_url(&self) -> Option<&str> {
+        self.session.redirect_url.as_deref()
+    }
+
+    /// When the link is taken for dead; null before there is one and once it is of no use.
+    async fn expires_at(&self) -> Option<DateTime> {
+        match &self.session.stage {
+            Stage::LinkIssued { expires_at, .. } => Some(DateTime(*expires_at)),
+            Stage::Requested
+            | Stage::Authorized { .. }
+            | Stage::Completed { .. }
+            | Stage::Failed { .. }
+            | Stage::Expired { .. }
+            | Stage::Cancelled { .. }
+            | Stage::Superseded { .. } => None,
+        }
+    }
+
+    /// What expiresAt rests on: Mono documents no life time of hosted links.
+    async fn expiry_basis(&self) -> Option<ExpiryBasis> {
+        match (&self.session.stage, self.session.method) {
+            (Stage::LinkIssued { .. }, ReauthMethod::HostedLink) => Some(ExpiryBasis::Assumed),
+            (
+                Stage::Requested
+                | Stage::Authorized { .. }
+                | Stage::Completed { .. }
+                | Stage::Failed { .. }
+                | Stage::Expired { .. }
+                | Stage::Cancelled { .. }
+                | Stage::Superseded { .. },
+                ReauthMethod::HostedLink,
+            ) => None,
+        }
+    }
+
+    /// When it was asked for.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.session.created_at)
+    }
+
+    /// When the customer finished at the bank.
+    async fn authorized_at(&self) -> Option<DateTime> {
+        self.session.authorized_at().map(DateTime)
+    }
+
+    /// When the data was there.
+    async fn completed_at(&self) -> Option<DateTime> {
+        match &self.session.stage {
+            Stage::Completed { at, .. } => Some(DateTime(*at)),
+            Stage::Requested
+            | Stage::LinkIssued { .. }
+            | Stage::Authorized { .. }
+            | Stage::Failed { .. }
+            | Stage::Expired { .. }
+            | Stage::Cancelled { .. }
+            | Stage::Superseded { .. } => None,
+        }
+    }
+
+    /// What showed that the data was there.
+    async fn completed_via(&self) -> Option<CompletionEvidence> {
+        match &self.session.stage {
+            Stage::Completed { via, .. } => Some(*via),
+            Stage::Requested
+            | Stage::LinkIssued { .. }
+            | Stage::Authorized { .. }
+            | Stage::Failed { .. }
+            | Stage::Expired { .. }
+            | Stage::Cancelled { .. }
+            | Stage::Superseded { .. } => None,
+        }
+    }
+
+    /// Why there is no link, or no data.
+    async fn failure(&self) -> Option<SyncFailureView> {
+        match &self.session.stage {
+            Stage::Failed { failure, .. } => Some(SyncFailureView(failure.clone())),
+            Stage::Requested
+            | Stage::LinkIssued { .. }
+            | Stage::Authorized { .. }
+            | Stage::Completed { .. }
+            | Stage::Expired { .. }
+            | Stage::Cancelled { .. }
+            | Stage::Superseded { .. } => None,
+        }
+    }
+}
+
+/// Something that the caller's choice can mend.
+#[derive(Interface)]
+#[graphql(
+    field(name = "code", ty = "&str", desc = "What it is, as a code."),
+    field(name = "message", ty = "String", desc = "What it is, and what would be right."),
+    field(name = "retryable", ty = "bool", desc = "Whether the same may succeed later."),
+    field(name = "retry_after_ms", ty = "Option<i32>", desc = "When, in milliseconds, if known.")
+)]
+pub enum UserError {
+    /// The reference is taken.
+    ReferenceInUse(ReferenceInUseError),
+    /// It can not be re-authorised.
+    NotReauthorisable(NotReauthorisableError),
+    /// It cannot be cancelled.
+    ReauthNotActive(ReauthNotActiveError),
+}
+
+/// Declares a user error: a type of its own, so that a client can tell them apart by type.
+macro_rules! user_error {
+    ($(#[$doc:meta])* $name:ident, $code:literal) => {
+        /// An error that the caller's choice can mend.
+        pub struct $name(String);
+
+        $(#[$doc])*
+        #[Object]
+        impl $name {
+            /// What it is, as a code.
+            async fn code(&self) -> &str {
+                $code
+            }
+
+            /// What it is, and what would be right.
+            async fn message(&self) -> String {
+                self.0.clone()
+            }
+
+            /// Whether the same may succeed later.
+            async fn retryable(&self) -> bool {
+                false
+            }
+
+            /// When, in milliseconds, if known.
+            async fn retry_after_ms(&self) -> Option<i32> {
+                None
+            }
+        }
+    };
+}
+
+user_error!(
+    /// Another session of yours has this reference (code REFERENCE_IN_USE).
+    ReferenceInUseError,
+    "REFERENCE_IN_USE"
+);
+user_error!(
+    /// Mono will not re-authorise this account, or it is unlinked (code NOT_REAUTHORISABLE).
+    NotReauthorisableError,
+    "NOT_REAUTHORISABLE"
+);
+user_error!(
+    /// The customer has finished, or the session has ended otherwise (code REAUTH_NOT_ACTIVE).
+    ReauthNotActiveError,
+    "REAUTH_NOT_ACTIVE"
+);
+
+/// The errors that belong into the payload; the others are the field's own.
+fn user_error(error: &ReauthError) -> Option<UserError> {
+    let text = error.to_string();
+    match error {
+        ReauthError::ReferenceInUse => Some(UserError::ReferenceInUse(ReferenceInUseError(text))),
+        ReauthError::NotReauthorisable => {
+            Some(UserError::NotReauthorisable(NotReauthorisableError(text)))
+        }
+        ReauthError::NotActive(_) => Some(UserError::ReauthNotActive(ReauthNotActiveError(text))),
+        ReauthError::UnknownAccount
+        | ReauthError::UnknownSession
+        | ReauthError::BadReference
+        | ReauthError::BadRedirect
+        | ReauthError::ForeignRedirect
+        | ReauthError::OtherFailed
+        | ReauthError::Mono(_)
+        | ReauthError::Busy
+        | ReauthError::Store(_) => None,
+    }
+}
+
+/// A re-authorisation to start.
+#[derive(Clone, Debug, InputObject)]
+pub struct InitiateReauthInput {
+    /// Mono's id of the account.
+    account_id: ID,
+    /// How to send the customer to the bank.
+    #[graphql(default_with = "Some(ReauthMethod::HostedLink)")]
+    method: Option<ReauthMethod>,
+    /// Where the customer returns to: an http(s) URL of an origin that the gateway allows.
+    redirect_url: Option<String>,
+    /// Your name for it: 1 to 64 characters of A-Z, a-z, 0-9, '.', '_' and '-', used once.
+    reference: Option<String>,
+    /// Whether a session that is under way will do. If not, it is superseded.
+    #[graphql(default_with = "Some(true)")]
+    reuse_active: Option<bool>,
+}
+
+/// A re-authorisation that was started, or why not.
+#[derive(SimpleObject)]
+pub struct InitiateReauthPayload {
+    /// The session; null if there are errors.
+    reauth: Option<ReauthSession>,
+    /// Whether it was under way before.
+    reused: bool,
+    /// What stands against it and can be mended by choosing otherwise.
+    errors: Vec<UserError>,
+}
+
+/// A re-authorisation to give up.
+#[derive(Clone, Debug, InputObject)]
+pub struct CancelReauthInput {
+    /// The session's id.
+    reauth_id: ID,
+    /// Why, for the log: what Mono's redirect said, for example widget_closed.
+    reason: Option<String>,
+}
+
+/// A re-authorisation that was given up, or why not.
+#[derive(SimpleObject)]
+pub struct CancelReauthPayload {
+    /// The session; null if there are errors.
+    reauth: Option<ReauthSession>,
+    /// What stands against it.
+    errors: Vec<UserError>,
+}
+
+/// The mutations about re-authorisation.
+#[derive(Debug, Default)]
+pub struct ReauthMutation;
+
+/// Everything that can be changed.
+#[Object]
+impl ReauthMutation {
+    /// Starts re-authorising an account. Asking again while a link is out returns that link.
+    async fn initiate_reauth(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to start.")] input: InitiateReauthInput,
+    ) -> Fallible<InitiateReauthPayload> {
+        Some(initiate(ctx, input).await)
+    }
+
+    /// Gives a re-authorisation up: the page saw status=failed or reason=widget_closed. The
+    /// customer may still finish; Mono's word beats the page's.
+    async fn cancel_reauth(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to give up.")] input: CancelReauthInput,
+    ) -> Fallible<CancelReauthPayload> {
+        Some(cancel(ctx, input).await)
+    }
+}
+
+async fn initiate(ctx: &Context<'_>, input: InitiateReauthInput) -> Result<InitiateReauthPayload> {
+    let loaders = ctx.data_unchecked::<Loaders>();
+    let wanted = Initiate {
+        account: AccountId::parse(&input.account_id)?,
+        method: input.method.unwrap_or(ReauthMethod::HostedLink),
+        redirect_url: input.redirect_url,
+        reference: input.reference,
+        reuse_active: input.reuse_active.unwrap_or(true),
+    };
+    match ctx.data_unchecked::<Reauths>().initiate(loaders.caller(), wanted).await {
+        Ok(done) => Ok(InitiateReauthPayload {
+            reauth: Some(ReauthSession::new(done.session, loaders.fresh())),
+            reused: done.reused,
+            errors: Vec::new(),
+        }),
+        Err(error) => match user_error(&error) {
+            Some(error) => {
+                Ok(InitiateReauthPayload { reauth: None, reused: false, errors: vec![error] })
+            }
+            None => Err(error.into()),
+        },
+    }
+}
+
+async fn cancel(ctx: &Context<'_>, input: CancelReauthInput) -> Result<CancelReauthPayload> {
+    let loaders = ctx.data_unchecked::<Loaders>();
+    let id = ReauthId::parse(&input.reauth_id)?;
+    let reason: String = input.reason.unwrap_or_default().chars().take(64).collect();
+    tracing::info!(%id, ?reason, "the page gave a re-authorisation up");
+    match ctx.data_unchecked::<Reauths>().cancel(loaders.caller(), id).await {
+        Ok(session) => Ok(CancelReauthPayload {
+            reauth: Some(ReauthSession::new(session, loaders.fresh())),
+            errors: Vec::new(),
+        }),
+        Err(error) => match user_error(&error) {
+            Some(error) => Ok(CancelReauthPayload { reauth: None, errors: vec![error] }),
+            None => Err(error.into()),
+        },
+    }
+}
+
+/// The queries about re-authorisation.
+#[derive(Debug, Default)]
+pub struct ReauthQuery;
+
+/// Everything that can be asked.
+#[Object]
+impl ReauthQuery {
+    /// A re-authorisation session; null if there is none, or if it is not yours.
+    async fn reauth_session(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The session's id: reauth_ and 32 hexadecimal digits.")] id: ID,
+    ) -> Fallible<ReauthSession> {
+        find_session(ctx, &id).await.transpose()
+    }
+
+    /// The re-authorisation session with this reference; null if there is none, or if it is not
+    /// yours.
+    async fn reauth_session_by_reference(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The reference that it was started with.")] reference: String,
+    ) -> Fallible<ReauthSession> {
+        let loaders = ctx.data_unchecked::<Loaders>();
+        let reauths = ctx.data_unchecked::<Reauths>();
+        let found = reauths.find_by_reference(loaders.caller(), &reference).await;
+        let view = |session| ReauthSession::new(session, loaders.clone());
+        found.map_err(ApiError::from).map(|session| session.map(view)).transpose()
+    }
+}
+
+/// The session of this id, if it is one and the caller may see it.
+///
+/// # Errors
+/// `INTERNAL` if the database fails.
+pub async fn find_session(ctx: &Context<'_>, id: &str) -> Result<Option<ReauthSession>> {
+    let loaders = ctx.data_unchecked::<Loaders>();
+    // No session has an id of another shape.
+    let Ok(id) = ReauthId::parse(id) else { return Ok(None) };
+    let session = ctx.data_unchecked::<Reauths>().find(loaders.caller(), id).await?;
+    Ok(session.map(|session| ReauthSession::new(session, loaders.clone())))
+}

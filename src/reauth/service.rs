@@ -1,0 +1,252 @@
+//! Starts and ends re-authorisation sessions.
+
+use std::time::Duration;
+
+use super::{ReauthError, Redirects, reference};
+use crate::{
+    account::service::Accounts,
+    caller::Caller,
+    error::chain,
+    ids::{AccountId, ReauthId},
+    lifecycle::{
+        SyncFailureCode,
+        fact::{Request, What},
+        fold::Verdict,
+        service::Lifecycle,
+        session::{ReauthMethod, ReauthStatus, Session, Stage},
+    },
+    mono::{Client, MonoError},
+};
+
+/// How long one request waits for another one's answer: as long as that may take, and a little.
+const OTHERS_ANSWER: Duration = Duration::from_secs(20);
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Initiate {
+    /// For which account.
+    pub account: AccountId,
+    /// How the customer is sent to the bank.
+    pub method: ReauthMethod,
+    /// Where the customer returns to.
+    pub redirect_url: Option<String>,
+    /// The caller's name for it.
+    pub reference: Option<String>,
+    /// Whether a live session will do.
+    pub reuse_active: bool,
+}
+
+/// A session, and whether it was there before.
+#[derive(Clone, Debug)]
+pub struct Initiated {
+    /// The session.
+    pub session: Session,
+    /// It was asked for before.
+    pub reused: bool,
+}
+
+/// Re-authorisation sessions. Clones share connections.
+#[derive(Clone, Debug)]
+pub struct Reauths {
+    mono: Client,
+    accounts: Accounts,
+    redirects: Redirects,
+}
+
+impl Reauths {
+    /// Sessions at this Mono, from which customers return to these places.
+    #[must_use]
+    pub fn new(mono: Client, accounts: Accounts, redirects: Redirects) -> Self {
+        Self { mono, accounts, redirects }
+    }
+
+    fn lifecycle(&self) -> &Lifecycle {
+        self.accounts.lifecycle()
+    }
+
+    /// A link for the customer. Asking again while one is out returns that one; of two that ask at
+    /// once the second waits for the first one's answer.
+    ///
+    /// # Errors
+    /// [`ReauthError`].
+    pub async fn initiate(
+        &self,
+        caller: &Caller,
+        wanted: Initiate,
+    ) -> Result<Initiated, ReauthError> {
+        let given_reference = reference(wanted.reference)?;
+        if let Some(url) = &wanted.redirect_url {
+            self.redirects.check(url)?;
+        }
+        if !caller.may_see(&wanted.account) {
+            return Err(ReauthError::UnknownAccount);
+        }
+        self.require_known(&wanted.account).await?;
+        let request = Request {
+            id: ReauthId::new(self.lifecycle().clock().now()),
+            owner: caller.owner().to_owned(),
+            reference: given_reference,
+            method: wanted.method,
+            redirect_url: wanted.redirect_url,
+            reuse_active: wanted.reuse_active,
+        };
+        let id = request.id;
+        // The row comes first, so that no webhook can be about a session that is not there yet.
+        let recorded =
+            self.lifecycle().record(wanted.account.clone(), What::Requested(request)).await?;
+        match recorded.verdict {
+            Verdict::Reused(id) => {
+                let session = self.answered(&wanted.account, id).await?;
+                Ok(Initiated { session, reused: true })
+            }
+            Verdict::Applied => {
+                let session = recorded.state.session.filter(|session| session.id == id);
+                let session = session.ok_or(ReauthError::UnknownSession)?;
+                let has_baseline = recorded.state.details.is_some();
+                let this = self.clone();
+                // Not cancelled if the caller goes away: Mono may have issued the link by then.
+                let work = tokio::spawn(async move { this.ask(session, has_baseline).await });
+                let session = work.await.map_err(|_| ReauthError::OtherFailed)??;
+                Ok(Initiated { session, reused: false })
+            }
+            Verdict::Refused | Verdict::Ignored(_) => Err(ReauthError::NotReauthorisable),
+        }
+    }
+
+    /// An account that the gateway has not met must exist at Mono before a row is made for it.
+    async fn require_known(&self, account: &AccountId) -> Result<(), ReauthError> {
+        let known = self.lifecycle().states(std::slice::from_ref(account)).await?;
+        if known.contains_key(account) {
+            return Ok(());
+        }
+        self.accounts.details(account, None).await.map(|_| ()).map_err(ReauthError::Mono)
+    }
+
+    /// Asks Mono for the link and records the answer, whatever it is.
+    async fn ask(&self, session: Session, has_baseline: bool) -> Result<Session, ReauthError> {
+        let url = session.redirect_url.as_deref();
+        let asked = self.mono.initiate_reauth(&session.account, &session.reference, url);
+        let (answer, ()) = tokio::join!(asked, self.read_baseline(&session.account, has_baseline));
+        let what = match &answer {
+            Ok(link) => What::LinkIssued { id: session.id, url: link.url.clone() },
+            Err(error) => What::LinkRefused {
+                id: session.id,
+                code: match error {
+                    MonoError::NotReauthorisable => SyncFailureCode::NotReauthorisable,
+                    MonoError::Unauthorized
+                    | MonoError::NotFound
+                    | MonoError::Rejected(_)
+                    | MonoError::RateLimited { .. }
+                    | MonoError::Unavailable
+                    | MonoError::Timeout
+                    | MonoError::BadResponse(_) => SyncFailureCode::LinkRefused,
+                },
+                message: error.to_string(),
+            },
+        };
+        self.lifecycle().record(session.account.clone(), what).await?;
+        match answer {
+            Ok(_) => self.by_id(session.id).await,
+            Err(MonoError::NotReauthorisable) => Err(ReauthError::NotReauthorisable),
+            Err(error) => Err(ReauthError::Mono(error)),
+        }
+    }
+
+    /// What the details show before the customer goes to the bank, if nobody has looked yet: only
+    /// a look that differs from it proves new data afterwards.
+    async fn read_baseline(&self, account: &AccountId, has_baseline: bool) {
+        if has_baseline {
+            return;
+        }
+        let known = self.lifecycle().states(std::slice::from_ref(account)).await;
+        let known = known.ok().and_then(|mut states| states.remove(account));
+        if let Err(error) = self.accounts.details(account, known.as_ref()).await {
+            tracing::info!(%account, cause = %chain(&error), "no look at the account before its re-authorisation");
+        }
+    }
+
+    /// The session once it is past asking Mono.
+    async fn answered(&self, account: &AccountId, id: ReauthId) -> Result<Session, ReauthError> {
+        let mut changes = self.lifecycle().feed().attach(Some(account.clone()));
+        changes.begin_after(self.lifecycle().feed().head().await?.last);
+        let wait = async {
+            loop {
+                let session = self.by_id(id).await?;
+                if session.status() != ReauthStatus::Requested {
+                    return Ok::<_, ReauthError>(session);
+                }
+                changes.next().await?;
+            }
+        };
+        let session = tokio::time::timeout(OTHERS_ANSWER, wait)
+            .await
+            .map_err(|_| ReauthError::OtherFailed)??;
+        match &session.stage {
+            Stage::Failed { failure, .. } if failure.code == SyncFailureCode::NotReauthorisable => {
+                Err(ReauthError::NotReauthorisable)
+            }
+            Stage::Failed { authorized_at: None, .. } => Err(ReauthError::OtherFailed),
+            Stage::Requested
+            | Stage::LinkIssued { .. }
+            | Stage::Authorized { .. }
+            | Stage::Completed { .. }
+            | Stage::Failed { .. }
+            | Stage::Expired { .. }
+            | Stage::Cancelled { .. }
+            | Stage::Superseded { .. } => Ok(session),
+        }
+    }
+
+    async fn by_id(&self, id: ReauthId) -> Result<Session, ReauthError> {
+        self.lifecycle().session(id).await?.ok_or(ReauthError::UnknownSession)
+    }
+
+    /// Ends a session whose customer gave up. Repeating it changes nothing.
+    ///
+    /// # Errors
+    /// [`ReauthError::UnknownSession`], [`ReauthError::NotActive`] if the customer has finished or
+    /// the session has ended otherwise.
+    pub async fn cancel(&self, caller: &Caller, id: ReauthId) -> Result<Session, ReauthError> {
+        let session = self.find(caller, id).await?.ok_or(ReauthError::UnknownSession)?;
+        let recorded =
+            self.lifecycle().record(session.account.clone(), What::Cancelled { id }).await?;
+        match recorded.verdict {
+            Verdict::Applied | Verdict::Ignored(_) => self.by_id(id).await,
+            Verdict::Refused | Verdict::Reused(_)
+                if session.status() == ReauthStatus::Cancelled =>
+            {
+                self.by_id(id).await
+            }
+            Verdict::Refused | Verdict::Reused(_) => Err(ReauthError::NotActive(id)),
+        }
+    }
+
+    /// The session of this id, if the caller may see it.
+    ///
+    /// # Errors
+    /// [`ReauthError::Store`].
+    pub async fn find(
+        &self,
+        caller: &Caller,
+        id: ReauthId,
+    ) -> Result<Option<Session>, ReauthError> {
+        let session = self.lifecycle().session(id).await?;
+        Ok(session.filter(|session| caller.may_see(&session.account)))
+    }
+
+    /// The session with this reference, if the caller may see it.
+    ///
+    /// # Errors
+    /// [`ReauthError::Store`].
+    pub async fn find_by_reference(
+        &self,
+        caller: &Caller,
+        reference: &str,
+    ) -> Result<Option<Session>, ReauthError> {
+        // Nothing of this shape can be in the table, nor should it reach a query.
+        if super::reference(Some(reference.to_owned())).is_err() {
+            return Ok(None);
+        }
+        Ok(self.lifecycle().session_by_reference(caller, reference).await?)
+    }
+}

@@ -1,0 +1,85 @@
+//! Asks Mono for a page and cuts it to what was wanted.
+
+use super::{PageRequest, Place};
+use crate::{
+    ids::AccountId,
+    mono::{Client, MonoError, Transaction, TransactionQuery},
+};
+
+/// A page as it is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// The transactions, each with its place.
+    pub transactions: Vec<(Place, Transaction)>,
+    /// Which page of Mono's they are from.
+    pub number: i64,
+    /// The number of the next page that is not empty, if there is one.
+    pub next: Option<i64>,
+    /// The number of the page before, if there is one.
+    pub previous: Option<i64>,
+    /// Whether there are more behind the last of them.
+    pub has_more: bool,
+    /// How many there are in all.
+    pub total: Option<i64>,
+}
+
+/// Pages of transactions. Clones share connections.
+#[derive(Clone, Debug)]
+pub struct Transactions {
+    mono: Client,
+}
+
+impl Transactions {
+    /// Transactions that this Mono has.
+    #[must_use]
+    pub fn new(mono: Client) -> Self {
+        Self { mono }
+    }
+
+    /// One page.
+    ///
+    /// # Errors
+    /// [`MonoError`].
+    pub async fn page(
+        &self,
+        account: &AccountId,
+        request: &PageRequest,
+    ) -> Result<Page, MonoError> {
+        let query = TransactionQuery {
+            // Mono's own samples ask for the first page without naming it.
+            page: Some(request.page).filter(|page| *page > 1),
+            limit: request.limit,
+            start: request.filter.start,
+            end: request.filter.end,
+            kind: request.filter.kind.map(super::TransactionType::as_mono),
+            narration: request.filter.narration.clone(),
+        };
+        let answer = self.mono.transactions(account, &query).await?;
+        // Mono's own word for which page this is may be missing; what was asked for is not.
+        let number = answer.page.filter(|page| *page > 0).unwrap_or(request.page);
+        let on_page = answer.transactions.len();
+        let wanted = request.first.unwrap_or(usize::MAX);
+        let next = answer.next.filter(|next| *next > number);
+        let transactions: Vec<_> = answer
+            .transactions
+            .into_iter()
+            .enumerate()
+            .skip(request.skip)
+            .take(wanted)
+            .map(|(index, transaction)| {
+                let seen = index + 1;
+                let is_last = seen == on_page;
+                (Place { page: number, limit: request.limit, seen, is_last }, transaction)
+            })
+            .collect();
+        let cut = request.skip + transactions.len() < on_page;
+        Ok(Page {
+            transactions,
+            number,
+            next,
+            previous: answer.previous.or(Some(number - 1)).filter(|page| *page > 0),
+            has_more: cut || next.is_some(),
+            total: answer.total,
+        })
+    }
+}

@@ -1,0 +1,112 @@
+//! `POST /webhooks/mono`.
+//!
+//! The secret is compared before a byte of the body is parsed. 200 means that the delivery is on
+//! the disk; anything that Mono should send again is answered otherwise.
+
+use axum::{
+    Json, Router,
+    body::Body,
+    extract::State,
+    http::{HeaderMap, StatusCode, header::RETRY_AFTER},
+    response::{IntoResponse as _, Response},
+    routing::post,
+};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use subtle::{Choice, ConstantTimeEq as _};
+
+use super::service::Webhooks;
+
+const SECRET: &str = "mono-webhook-secret";
+
+/// The largest body that is taken, in bytes.
+const LARGEST_BODY: usize = 1024 * 1024;
+
+/// The secrets that a webhook may carry: several while one is being replaced.
+#[derive(Clone)]
+pub struct Secrets(Vec<[u8; 32]>);
+
+impl Secrets {
+    /// Takes these secrets; empty ones would let anybody in and are dropped.
+    #[must_use]
+    pub fn new(secrets: &[SecretString]) -> Self {
+        let secrets = secrets.iter().map(SecretString::expose_secret);
+        Self(secrets.filter(|secret| !secret.is_empty()).map(hash).collect())
+    }
+
+    /// Whether `given` is one of them. Takes the same time whatever is wrong with it.
+    #[must_use]
+    pub fn contain(&self, given: &[u8]) -> bool {
+        // Digests have one length, so comparing them does not tell a secret's.
+        let given = Sha256::digest(given);
+        let none = Choice::from(0);
+        self.0.iter().fold(none, |found, secret| found | secret[..].ct_eq(&given[..])).into()
+    }
+}
+
+fn hash(secret: &str) -> [u8; 32] {
+    Sha256::digest(secret.as_bytes()).into()
+}
+
+#[derive(Clone)]
+struct Receiver {
+    webhooks: Webhooks,
+    secrets: Secrets,
+}
+
+/// The route at which Mono's webhooks arrive.
+pub fn routes(webhooks: Webhooks, secrets: Secrets) -> Router {
+    Router::new().route("/webhooks/mono", post(receive)).with_state(Receiver { webhooks, secrets })
+}
+
+async fn receive(State(receiver): State<Receiver>, headers: HeaderMap, body: Body) -> Response {
+    let mut given = headers.get_all(SECRET).iter();
+    // Two secrets are none: which of them a proxy in front saw is anybody's guess.
+    let admitted = match (given.next(), given.next()) {
+        (Some(secret), None) => receiver.secrets.contain(secret.as_bytes()),
+        (Some(_), Some(_)) | (None, _) => false,
+    };
+    if !admitted {
+        metrics::counter!("mono_gateway_webhooks_total", "outcome" => "UNAUTHORIZED").increment(1);
+        tracing::warn!("a webhook without the right secret was refused");
+        let text = "the header mono-webhook-secret does not hold this app's webhook secret";
+        return answer(StatusCode::UNAUTHORIZED, text);
+    }
+    let body = match Limited::new(body, LARGEST_BODY).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => {
+            return answer(StatusCode::PAYLOAD_TOO_LARGE, "a webhook has at most 1 MiB");
+        }
+        Err(_) => return answer(StatusCode::BAD_REQUEST, "the body broke off"),
+    };
+    // Not cancelled if Mono hangs up: a delivery is written whole or not at all.
+    let work = tokio::spawn(async move { receiver.webhooks.receive(&body).await });
+    match work.await {
+        Ok(Ok(_)) => answer(StatusCode::OK, "kept"),
+        Ok(Err(_)) | Err(_) => {
+            let mut response = answer(StatusCode::SERVICE_UNAVAILABLE, "not kept; send it again");
+            response.headers_mut().insert(RETRY_AFTER, 1.into());
+            response
+        }
+    }
+}
+
+fn answer(status: StatusCode, message: &str) -> Response {
+    (status, Json(json!({ "message": message }))).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_secret_lets_nobody_in() {
+        let secrets = Secrets::new(&[SecretString::from("")]);
+        assert!(!secrets.contain(b""));
+        let secrets = Secrets::new(&[SecretString::from("old"), SecretString::from("new")]);
+        assert!(secrets.contain(b"old") && secrets.contain(b"new"));
+        assert!(!secrets.contain(b"") && !secrets.contain(b"ol") && !secrets.contain(b"older"));
+    }
+}

@@ -1,0 +1,189 @@
+//! What Mono tells us: a delivery, in our words.
+//!
+//! Decoding cannot fail. What is not understood is kept and acknowledged, since Mono would send it
+//! again for ever; what is understood becomes a fact.
+
+pub mod http;
+pub mod redact;
+pub mod service;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    ids::AccountId,
+    lifecycle::{
+        RetrievedData,
+        fact::{JobStatus, Reported, SyncStatus, Update, What},
+        store::Outcome,
+    },
+    mono::{
+        model::time,
+        wire::{AccountBody, Envelope, IdBody, Inside, MetaBody, Text, part, words},
+    },
+};
+
+/// How long a name of Mono's may be to be kept.
+const LONGEST_NAME: usize = 128;
+
+/// A delivery, as far as it was understood.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decoded {
+    /// Mono's name of the event.
+    pub event: Option<String>,
+    /// Mono's id of the delivery.
+    pub mono_event_id: Option<String>,
+    /// Which account it is about.
+    pub account: Option<AccountId>,
+    /// What it tells.
+    pub what: Option<What>,
+    /// What becomes of it if it tells nothing.
+    pub otherwise: Outcome,
+}
+
+/// The events that the gateway has a use for.
+///
+/// Source: Mono docs, the pages of webhook events; spellings of integrators beside them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Event {
+    Connected,
+    Updated,
+    Required,
+    Reauthorized,
+    SyncFailed,
+    Unlinked,
+    Job,
+}
+
+impl Event {
+    /// Reads Mono's name in all its spellings: with a stray space, s or z, with or without a prefix.
+    fn parse(name: &str) -> Option<Self> {
+        let name: String = name.to_ascii_lowercase().split_whitespace().collect();
+        let last = name.rsplit('.').next().unwrap_or_default().replace("reauthoriz", "reauthoris");
+        match last.as_str() {
+            "account_connected" => Some(Self::Connected),
+            "account_updated" => Some(Self::Updated),
+            "reauthorisation_required" => Some(Self::Required),
+            "account_reauthorised" => Some(Self::Reauthorized),
+            "sync_failed" => Some(Self::SyncFailed),
+            "account_unlinked" | "unlinked" | "unlink" => Some(Self::Unlinked),
+            "update" if name.ends_with("jobs.update") => Some(Self::Job),
+            _ => None,
+        }
+    }
+}
+
+/// Understands a delivery as far as it can be.
+#[must_use]
+pub fn decode(body: &[u8]) -> Decoded {
+    let nothing = |otherwise| Decoded {
+        event: None,
+        mono_event_id: None,
+        account: None,
+        what: None,
+        otherwise,
+    };
+    let Ok(envelope) = serde_json::from_slice::<Envelope>(body) else {
+        let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
+        return nothing(if is_json { Outcome::Unknown } else { Outcome::Undecodable });
+    };
+    let inside: Inside = part(&envelope.data).unwrap_or_default();
+    let account: Option<AccountBody> = part(&inside.account);
+    let meta: MetaBody = part(&inside.meta).unwrap_or_default();
+    let name = envelope.event.get().map(plain);
+    // The reauth guide's sample has no event: an account beside its status is an update.
+    let event = match &name {
+        Some(name) => Event::parse(name),
+        None if account.is_some() && meta.data_status.get().is_some() => Some(Event::Updated),
+        None => None,
+    };
+    let id = account_id(event, &inside, account.as_ref());
+    let stamp = envelope
+        .timestamp
+        .get()
+        .and_then(time)
+        .or_else(|| account.as_ref().and_then(|account| time(account.updated_at.get()?)));
+    let what = event.and_then(|event| match event {
+        Event::Connected => {
+            Some(What::Connected { reported: meta.data_status.get().map(Reported::from_mono) })
+        }
+        Event::Updated => Some(What::Updated(Update {
+            stamp,
+            digest: digest(body),
+            reported: meta.data_status.get().map(Reported::from_mono),
+            sync: meta.sync_status.get().and_then(sync_status),
+            retrieved: words(&meta.retrieved_data).map(|words| {
+                words.iter().filter_map(|word| RetrievedData::from_mono(word)).collect()
+            }),
+        })),
+        Event::Required => Some(What::Required { stamp, digest: digest(body) }),
+        Event::Reauthorized => Some(What::Reauthorized { stamp }),
+        Event::SyncFailed => Some(What::SyncFailed { stamp, digest: digest(body) }),
+        Event::Unlinked => Some(What::Unlinked),
+        Event::Job => job_status(&inside.status).map(|status| What::JobUpdated { stamp, status }),
+    });
+    Decoded {
+        event: name,
+        mono_event_id: envelope.event_id.get().map(plain),
+        otherwise: match (&event, &id) {
+            (Some(_), None) => Outcome::NoAccount,
+            (Some(_), Some(_)) | (None, _) => Outcome::Unknown,
+        },
+        what: what.filter(|_| id.is_some()),
+        account: id,
+    }
+}
+
+/// Whose delivery it is. In a job's update `data.id` is the job.
+fn account_id(
+    event: Option<Event>,
+    inside: &Inside,
+    account: Option<&AccountBody>,
+) -> Option<AccountId> {
+    let named: Option<Text> = part(&inside.account);
+    let known: Option<IdBody> = part(&inside.account);
+    let own = [inside.id.get(), inside._id.get()];
+    let candidates = [
+        account.and_then(AccountBody::id),
+        known.as_ref().and_then(|id| id._id.get().or_else(|| id.id.get())),
+        named.as_ref().and_then(Text::get),
+    ];
+    let fallback = own.into_iter().filter(|_| event != Some(Event::Job));
+    candidates.into_iter().chain(fallback).flatten().find_map(|text| AccountId::parse(text).ok())
+}
+
+fn sync_status(word: &str) -> Option<SyncStatus> {
+    match word.trim().to_ascii_uppercase().as_str() {
+        "SUCCESSFUL" => Some(SyncStatus::Successful),
+        "FAILED" => Some(SyncStatus::Failed),
+        "REAUTHORISATION_REQUIRED" | "REAUTHORIZATION_REQUIRED" => {
+            Some(SyncStatus::ReauthorisationRequired)
+        }
+        _ => None,
+    }
+}
+
+fn job_status(word: &Text) -> Option<JobStatus> {
+    match word.get()?.trim().to_ascii_uppercase().as_str() {
+        "FINISHED" | "SUCCESSFUL" => Some(JobStatus::Finished),
+        "PROCESSING" | "RUNNING" => Some(JobStatus::Processing),
+        "FAILED" => Some(JobStatus::Failed),
+        "REAUTHORISATION_REQUIRED" | "REAUTHORIZATION_REQUIRED" => {
+            Some(JobStatus::ReauthorisationRequired)
+        }
+        _ => None,
+    }
+}
+
+/// A name without what no column and no log line should carry.
+fn plain(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect()
+}
+
+/// What a body is known by.
+#[must_use]
+pub fn digest(body: &[u8]) -> String {
+    Sha256::digest(body)[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests;

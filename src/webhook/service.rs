@@ -1,0 +1,53 @@
+//! Takes a delivery in: keep it, fold what it tells, commit, and only then say so.
+
+use super::{decode, digest, redact::redact};
+use crate::{
+    ids::EventId,
+    lifecycle::{
+        service::{Lifecycle, RecordError},
+        store::{Delivery, Outcome},
+    },
+};
+
+/// What Mono tells us. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Webhooks {
+    lifecycle: Lifecycle,
+}
+
+impl Webhooks {
+    /// Deliveries that go through this door.
+    #[must_use]
+    pub fn new(lifecycle: Lifecycle) -> Self {
+        Self { lifecycle }
+    }
+
+    /// Takes one delivery in. When this returns `Ok` it is on the disk with all that it changed.
+    ///
+    /// # Errors
+    /// [`RecordError`]; then nothing of it was kept and Mono must send it again.
+    pub async fn receive(&self, body: &[u8]) -> Result<Outcome, RecordError> {
+        let decoded = decode(body);
+        let received_at = self.lifecycle.clock().now();
+        let delivery = Delivery {
+            id: EventId::new(received_at),
+            event: decoded.event,
+            mono_event_id: decoded.mono_event_id,
+            account: decoded.account.clone(),
+            digest: digest(body),
+            body: redact(body),
+            received_at,
+        };
+        let what = decoded.account.zip(decoded.what);
+        let (id, event) = (delivery.id, delivery.event.clone());
+        let outcome = self.lifecycle.record_delivery(delivery, what, decoded.otherwise).await?;
+        let label = outcome.as_str();
+        metrics::counter!("mono_gateway_webhooks_total", "outcome" => label).increment(1);
+        if matches!(outcome, Outcome::NoAccount | Outcome::Undecodable) {
+            tracing::warn!(%id, ?event, outcome = label, "a webhook could not be used; it is kept");
+        } else {
+            tracing::info!(%id, ?event, outcome = label, "webhook");
+        }
+        Ok(outcome)
+    }
+}

@@ -1,0 +1,98 @@
+//! Decoding against the fixtures, each of which says what is to be read from it.
+
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::*;
+use crate::clock::rfc3339;
+
+fn fixture(file: &str) -> Vec<u8> {
+    let path = format!("{}/tests/fixtures/mono/{file}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read(path).expect("the fixture is there")
+}
+
+fn stamp_of(what: &What) -> Option<crate::clock::Time> {
+    match what {
+        What::Updated(update) => update.stamp,
+        What::Required { stamp, .. }
+        | What::Reauthorized { stamp }
+        | What::SyncFailed { stamp, .. }
+        | What::JobUpdated { stamp, .. } => *stamp,
+        _ => None,
+    }
+}
+
+#[test]
+fn every_form_of_a_webhook_is_understood() {
+    let all: Vec<Value> =
+        serde_json::from_slice(&fixture("index.json")).expect("the index is JSON");
+    let mut read = 0;
+    for entry in all.iter().filter(|entry| entry["kind"] == "webhook") {
+        let file = entry["file"].as_str().expect("a name");
+        let decoded = decode(&fixture(file));
+        if entry["malformed"] == true {
+            assert_eq!(decoded.otherwise, Outcome::Undecodable, "{file}");
+            assert_eq!(decoded.what, None, "{file}");
+            continue;
+        }
+        read += 1;
+        let expect = &entry["expect"];
+        let account = decoded.account.as_ref().map(AccountId::as_str);
+        assert_eq!(account, expect["account"].as_str(), "{file}");
+        assert_eq!(decoded.mono_event_id.as_deref(), expect["event_id"].as_str(), "{file}");
+        let event = match &decoded.what {
+            Some(What::Connected { .. }) => "account_connected",
+            Some(What::Updated(_)) => "account_updated",
+            Some(What::Required { .. }) => "reauthorisation_required",
+            Some(What::Reauthorized { .. }) => "account_reauthorized",
+            Some(What::SyncFailed { .. }) => "sync_failed",
+            Some(What::Unlinked) => "account_unlinked",
+            Some(What::JobUpdated { .. }) => "job_update",
+            _ => "other",
+        };
+        // What names no account, and what the gateway has no use for, tells it nothing.
+        let wanted = match expect["event"].as_str() {
+            _ if expect["account"].is_null() => "other",
+            Some("account_synced") | None => "other",
+            Some(event) => event,
+        };
+        assert_eq!(event, wanted, "{file}");
+        let Some(what) = &decoded.what else { continue };
+        if !matches!(what, What::Connected { .. } | What::Unlinked) {
+            let stamp = expect["stamp"].as_str().and_then(time).map(rfc3339);
+            assert_eq!(stamp_of(what).map(rfc3339), stamp, "{file}");
+        }
+        if let What::Updated(update) = what {
+            let status = update.reported.as_ref().map(|reported| reported.status.as_mono());
+            assert_eq!(status, expect["data_status"].as_str(), "{file}");
+            let sync = update.sync.map(|sync| serde_json::to_value(sync).expect("a word"));
+            assert_eq!(sync.unwrap_or_default(), expect["sync_status"], "{file}");
+        }
+    }
+    assert!(read >= 60, "{read} webhooks read");
+}
+
+#[test]
+fn an_amount_that_is_none_does_not_cost_the_news_beside_it() {
+    let body = br#"{"event":"mono.events.account_updated","data":{"account":{"_id":"acc","balance":1e999},"meta":{"data_status":"AVAILABLE"}}}"#;
+    assert!(matches!(decode(body).what, Some(What::Updated(_))));
+}
+
+proptest! {
+    #[test]
+    fn no_body_makes_decoding_fail(body in proptest::collection::vec(any::<u8>(), 0..512)) {
+        let decoded = decode(&body);
+        prop_assert!(decoded.what.is_none() || decoded.account.is_some());
+        let _ = redact::redact(&body);
+    }
+
+    #[test]
+    fn no_json_makes_decoding_fail(event in ".{0,40}", id in ".{0,40}", status in ".{0,40}") {
+        let body = serde_json::json!({
+            "event": event, "event_id": id,
+            "data": { "account": { "_id": id }, "meta": { "data_status": status } },
+        });
+        let decoded = decode(body.to_string().as_bytes());
+        prop_assert!(decoded.event.is_none_or(|name| !name.contains(char::is_control)));
+    }
+}
