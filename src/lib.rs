@@ -31,3 +31,10 @@ pub mod transaction;
 pub mod webhook;
 
 pub mod schema;
+
+pub mod telemetry;
+pub mod transport;
+
+pub mod app;
+pub mod config;
+pub mod http;

@@ -1,0 +1,295 @@
+//! Builds the gateway from its settings, runs it, and stops it in order.
+//!
+//! Stopping: not ready any more, nothing new is accepted, streams are closed so that their clients
+//! come back, requests under way end, what is in the queue is committed, the database is closed.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use axum::{Router, serve::ListenerExt as _};
+use secrecy::SecretString;
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+
+use crate::{
+    account::{loader::Sources, service::Accounts},
+    clock::Clock,
+    config::{Config, Mode},
+    database::{Database, DatabaseError},
+    demo::{Cast, Controls, DemoError},
+    error::chain,
+    events::{self, BusError},
+    http::{self, Health, Public},
+    lifecycle::{deadlines, service::Lifecycle, store::StoreError},
+    mono::{self, BuildError},
+    reauth::service::Reauths,
+    schema::{Introspection, Parts, Schema},
+    telemetry,
+    transaction::service::Transactions,
+    transport::{Engine, Limits, browser::Pages, graphiql::Explorer, http::Endpoint},
+    webhook::{self, http::Secrets, service::Webhooks},
+};
+
+/// How many streaming connections may be open.
+const CONNECTIONS: usize = 50_000;
+
+/// How many operations one WebSocket may run.
+const OPERATIONS: usize = 200;
+
+/// How long after the drain stopping may take at most.
+const GRACE: Duration = Duration::from_millis(900);
+
+/// The gateway cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The log in it.
+    #[error("the log cannot be read")]
+    Log(#[from] StoreError),
+    /// The log is of another mode.
+    #[error(
+        "DATABASE_URL leads to a database of {found} mode, and this is {mode} mode; invented and real accounts are never mixed: use another database"
+    )]
+    OtherMode {
+        /// The mode of the database.
+        found: String,
+        /// The mode that was asked for.
+        mode: &'static str,
+    },
+    /// The client of Mono.
+    #[error(transparent)]
+    Mono(#[from] BuildError),
+    /// The wake-ups between replicas.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+    /// The simulator.
+    #[error("the simulator of demo mode cannot be used")]
+    Demo(#[from] DemoError),
+    /// An address that cannot be listened on.
+    #[error("{setting} {address} cannot be listened on: {source}")]
+    Listen {
+        /// The setting that names it.
+        setting: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// A Mono that demo mode runs against.
+#[derive(Clone, Debug)]
+pub struct Stand {
+    /// Where it is.
+    pub base_url: String,
+    /// The key that it takes.
+    pub secret_key: SecretString,
+    /// What its webhooks carry.
+    pub webhook_secret: SecretString,
+}
+
+/// A gateway that runs.
+#[derive(Debug)]
+pub struct Gateway {
+    /// Where clients are served.
+    pub address: SocketAddr,
+    /// Where metrics and health are served.
+    pub admin_address: SocketAddr,
+    /// The accounts of the demo.
+    pub cast: Cast,
+    database: Database,
+    drain_ms: u64,
+    draining: watch::Sender<bool>,
+    servers: Vec<JoinHandle<()>>,
+    workers: Vec<JoinHandle<()>>,
+    writer: Vec<JoinHandle<()>>,
+}
+
+async fn listen(setting: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|source| StartError::Listen {
+        setting,
+        address,
+        source,
+    })
+}
+
+/// Opens the database and brings its tables up to date, or refuses.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn open_database(config: &Config) -> Result<Database, StartError> {
+    let database = Database::open(&config.database_url).await?;
+    if config.migrate {
+        database.migrate().await?;
+    } else {
+        database.require_migrated().await?;
+    }
+    Ok(database)
+}
+
+impl Gateway {
+    /// Starts a gateway. `stand` is the Mono of demo mode.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(
+        config: Config,
+        clock: Clock,
+        stand: Option<Stand>,
+    ) -> Result<Self, StartError> {
+        let metrics = telemetry::metrics();
+        let listener = listen("GATEWAY_BIND", config.bind).await?;
+        let admin = listen("GATEWAY_ADMIN_BIND", config.admin_bind).await?;
+        let database = open_database(&config).await?;
+        let mode = config.mode.as_str();
+        let head = Lifecycle::log(&database, mode).await?;
+        if head.mode != mode {
+            return Err(StartError::OtherMode { found: head.mode, mode });
+        }
+        let bus = events::connect(&database).await?;
+        let (lifecycle, writer) = Lifecycle::start(database.clone(), clock.clone(), bus, &head);
+        let (base_url, key, secrets) = match &stand {
+            Some(stand) => (&stand.base_url, &stand.secret_key, vec![stand.webhook_secret.clone()]),
+            None => {
+                (&config.mono_base_url, &config.mono_secret_key, config.webhook_secrets.clone())
+            }
+        };
+        let mono = mono::Client::new(base_url, key)?;
+        let accounts = Accounts::new(mono.clone(), lifecycle.clone());
+        let controls = stand.as_ref().map(|stand| Controls::new(&stand.base_url)).transpose()?;
+        let cast = match &controls {
+            Some(controls) => meet(controls, &accounts).await?,
+            None => Cast::default(),
+        };
+        let looks = deadlines::run(lifecycle.clone(), mono.clone(), database.clone());
+        let workers = vec![tokio::spawn(looks)];
+        let (draining, is_draining) = watch::channel(false);
+        let parts = Parts {
+            sources: Sources {
+                accounts: accounts.clone(),
+                transactions: Transactions::new(mono.clone()),
+            },
+            reauths: Reauths::new(mono, accounts, config.redirects.clone()),
+            demo: controls,
+        };
+        let introspection =
+            if config.introspection { Introspection::On } else { Introspection::Off };
+        let schema = Schema::build(parts, introspection);
+        let limits = Limits {
+            connections: CONNECTIONS,
+            operations_per_connection: OPERATIONS,
+            drain_ms: config.drain_ms,
+        };
+        let engine = Engine::new(schema, clock, is_draining.clone(), limits);
+        let health = Health { database: database.clone(), draining: is_draining.clone(), mode };
+        let webhooks = webhook::http::routes(Webhooks::new(lifecycle), Secrets::new(&secrets));
+        let routes = http::public(Public {
+            endpoint: Endpoint { engine, pages: pages(&config) },
+            webhooks,
+            explorer: config.graphiql.then(|| explorer(mode, &cast)),
+            health: health.clone(),
+            mode,
+        });
+        let address = local(&listener, config.bind);
+        let admin_address = local(&admin, config.admin_bind);
+        let servers = vec![
+            serve(listener, routes, is_draining.clone()),
+            serve(admin, http::admin(health, metrics), is_draining),
+        ];
+        let drain_ms = config.drain_ms;
+        Ok(Self {
+            address,
+            admin_address,
+            cast,
+            database,
+            drain_ms,
+            draining,
+            servers,
+            workers,
+            writer,
+        })
+    }
+
+    /// Stops the gateway in order. Ends within the drain time and a second.
+    pub async fn stop(self) {
+        tracing::info!("stopping");
+        // Whoever waits for this learns of it even if nobody waits.
+        self.draining.send_replace(true);
+        let limit = Duration::from_millis(self.drain_ms) + GRACE;
+        let mut servers = self.servers;
+        let all = async {
+            for server in &mut servers {
+                let _ = server.await;
+            }
+        };
+        if tokio::time::timeout(limit, all).await.is_err() {
+            tracing::warn!("requests were still under way; they are cut");
+        }
+        for task in servers.iter().chain(&self.workers) {
+            task.abort();
+        }
+        for task in self.workers {
+            let _ = task.await;
+        }
+        // What was acknowledged is committed already; nobody is left to bring more.
+        for task in &self.writer {
+            task.abort();
+        }
+        for task in self.writer {
+            let _ = task.await;
+        }
+        let _ = tokio::time::timeout(Duration::from_secs(5), self.database.close()).await;
+        tracing::info!("stopped");
+    }
+}
+
+fn local(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {
+    listener.local_addr().unwrap_or(asked)
+}
+
+/// Demo mode knows its accounts from the start.
+async fn meet(controls: &Controls, accounts: &Accounts) -> Result<Cast, StartError> {
+    let cast = controls.cast().await?;
+    for id in &cast.all {
+        let known = accounts.lifecycle().states(std::slice::from_ref(id)).await?.remove(id);
+        if let Err(error) = accounts.details(id, known.as_ref()).await {
+            tracing::warn!(account = %id, cause = %chain(&error), "a demo account was not met");
+        }
+    }
+    Ok(cast)
+}
+
+fn pages(config: &Config) -> Pages {
+    let public = config.public_url.as_ref().and_then(|url| url.host_str()).map(str::to_owned);
+    // A demo for a network, as in a container, is called by names that nobody knows beforehand.
+    let any_name = config.mode == Mode::Demo && !config.bind.ip().is_loopback();
+    let hosts = (!any_name).then(|| public.into_iter().collect());
+    Pages { origins: config.allowed_origins.clone(), hosts }
+}
+
+fn explorer(mode: &'static str, cast: &Cast) -> Explorer {
+    let healthy = cast.healthy.as_ref().or(cast.all.first());
+    let needs = cast.needs_reauth.as_ref().or(cast.all.first());
+    let accounts = healthy.zip(needs).map(|(a, b)| (a.as_str().to_owned(), b.as_str().to_owned()));
+    Explorer { mode, accounts }
+}
+
+fn serve(
+    listener: TcpListener,
+    routes: Router,
+    mut draining: watch::Receiver<bool>,
+) -> JoinHandle<()> {
+    // Small frames must not wait for an acknowledgement: with Nagle's algorithm on, an event is
+    // 40 ms late.
+    let listener = listener.tap_io(|stream| {
+        let _ = stream.set_nodelay(true);
+    });
+    tokio::spawn(async move {
+        let stop = async move {
+            let _ = draining.wait_for(|draining| *draining).await;
+        };
+        if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(stop).await {
+            tracing::error!(%error, "a server ended");
+        }
+    })
+}

@@ -1,0 +1,63 @@
+//! `mono-gateway check`: reaches what the settings name and says how to mend what cannot be.
+
+use std::process::ExitCode;
+
+use mono_gateway::{
+    app::open_database,
+    config::{Mode, Settings},
+    error::chain,
+    events,
+    mono::{Client, MonoError},
+};
+
+use super::print;
+
+/// Checks one thing after the other; 1 if anything is wrong.
+pub(crate) async fn run(settings: &Settings) -> ExitCode {
+    let config = match settings.checked(false) {
+        Ok(config) => config,
+        Err(error) => {
+            print(&format!("settings   {}\n", super::setting(&error)));
+            return ExitCode::FAILURE;
+        }
+    };
+    print(&format!("settings   ok, {} mode\n", config.mode.as_str()));
+    let mut all_well = true;
+    let mut say = |what: &str, result: Result<String, String>| {
+        all_well &= result.is_ok();
+        let (Ok(text) | Err(text)) = result;
+        print(&format!("{what:<10} {text}\n"));
+    };
+    match open_database(&config).await {
+        Ok(database) => {
+            say("database", Ok("ok, migrations applied".into()));
+            let bus = events::connect(&database).await;
+            say("bus", bus.map(|_| "ok".into()).map_err(|error| chain(&error)));
+            database.close().await;
+        }
+        Err(error) => say("database", Err(chain(&error))),
+    }
+    let mono = match config.mode {
+        Mode::Demo => Ok("ok, the simulator comes with the gateway".into()),
+        Mode::Live => match Client::new(&config.mono_base_url, &config.mono_secret_key) {
+            Ok(client) => client.probe().await.map(|()| "ok".to_owned()).map_err(mend),
+            Err(error) => Err(chain(&error)),
+        },
+    };
+    say("mono", mono);
+    if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn mend(error: MonoError) -> String {
+    let hint = match error {
+        MonoError::Unauthorized => "copy the secret key of your app from Mono's dashboard",
+        MonoError::Unavailable => "does MONO_BASE_URL lead to Mono, and may this machine go there?",
+        MonoError::Timeout => "try again; if it stays, ask whether a firewall swallows packets",
+        MonoError::NotFound
+        | MonoError::Rejected(_)
+        | MonoError::NotReauthorisable
+        | MonoError::RateLimited { .. }
+        | MonoError::BadResponse(_) => "is MONO_BASE_URL Mono's address, without a version in it?",
+    };
+    format!("{error}; {hint}")
+}

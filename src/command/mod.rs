@@ -1,0 +1,183 @@
+//! What each command does.
+#![expect(clippy::print_stdout, reason = "what a command prints is its answer")]
+
+mod check;
+mod simulator;
+
+use std::{io::Write as _, process::ExitCode};
+
+use mono_gateway::{
+    app::{Gateway, StartError},
+    clock::Clock,
+    config::{Cli, Command, Config, ConfigError, Direction, Mode, Settings},
+    database::{Database, DatabaseError},
+    error::chain,
+    schema,
+};
+
+/// Runs the command that the command line names.
+pub(crate) async fn run(cli: Cli) -> ExitCode {
+    match cli.command.unwrap_or(Command::Serve { no_migrate: false }) {
+        Command::Serve { no_migrate } => serve(&cli.settings, !no_migrate).await,
+        Command::Migrate { direction } => migrate(&cli.settings, direction).await,
+        Command::Schema { demo } => {
+            print(&if demo { schema::demo_sdl() } else { schema::sdl() });
+            ExitCode::SUCCESS
+        }
+        Command::Simulator {
+            bind,
+            seed,
+            accounts,
+            webhook_url,
+            webhook_secret,
+            secret_key,
+            explicit,
+        } => {
+            let world = simulator::World {
+                bind,
+                seed,
+                accounts,
+                webhook_url,
+                webhook_secret,
+                secret_key,
+                explicit,
+            };
+            simulator::alone(world).await
+        }
+        Command::Check => check::run(&cli.settings).await,
+    }
+}
+
+/// Says on standard error what went wrong.
+pub(crate) fn failed(error: &(dyn std::error::Error + 'static)) -> ExitCode {
+    // A terminal that is gone cannot be told.
+    let _ = writeln!(std::io::stderr(), "mono-gateway: {}", chain(error));
+    ExitCode::FAILURE
+}
+
+/// Prints an answer. A pipe that was closed, as by `head`, has had enough.
+fn print(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+async fn serve(settings: &Settings, migrate: bool) -> ExitCode {
+    let config = match settings.checked(migrate) {
+        Ok(config) => config,
+        Err(error) => return failed(&error),
+    };
+    match config.mode {
+        Mode::Live => match Gateway::start(config.clone(), Clock::default(), None).await {
+            Ok(gateway) => {
+                tracing::info!(address = %gateway.address, admin = %gateway.admin_address, mode = "live", "ready");
+                until_told_to_stop(gateway).await
+            }
+            Err(error) => failed(&error),
+        },
+        Mode::Demo => demo(config).await,
+    }
+}
+
+async fn demo(config: Config) -> ExitCode {
+    let simulator = match simulator::Running::start().await {
+        Ok(simulator) => simulator,
+        Err(error) => return failed(error.as_ref()),
+    };
+    tracing::warn!(
+        "no MONO_SECRET_KEY is set: demo mode, with invented accounts of its own simulator"
+    );
+    let gateway = Gateway::start(config.clone(), Clock::default(), Some(simulator.stand())).await;
+    let gateway = match gateway {
+        Ok(gateway) => gateway,
+        Err(error) => return failed(&error),
+    };
+    let host = reachable(gateway.address);
+    simulator.send_webhooks_to(&format!("http://{host}/webhooks/mono"));
+    banner(&gateway, &host, &simulator);
+    let code = until_told_to_stop(gateway).await;
+    simulator.stop().await;
+    code
+}
+
+/// An address that this machine can call; 0.0.0.0 is one to listen on only.
+fn reachable(address: std::net::SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        format!("127.0.0.1:{}", address.port())
+    } else {
+        address.to_string()
+    }
+}
+
+fn banner(gateway: &Gateway, host: &str, simulator: &simulator::Running) {
+    let account = gateway.cast.needs_reauth.as_ref().or(gateway.cast.all.first());
+    let account = account.map_or("", |id| id.as_str());
+    print(&format!(
+        "
+mono-gateway {version}, demo mode: every account is invented, every bank is the simulator's.
+
+  GraphiQL   http://{host}/graphiql
+  GraphQL    http://{host}/graphql          (HTTP, WebSocket, server-sent events)
+  webhooks   http://{host}/webhooks/mono
+  metrics    http://{admin}/metrics
+  simulator  {simulator}
+
+Try the story: open GraphiQL and run its tabs from left to right. Or begin here: the bank of
+account {account} asks for its customer again.
+
+  curl -s http://{host}/graphql -H 'content-type: application/json' \\
+    -d '{{\"query\":\"mutation {{ initiateReauth(input: {{accountId: \\\"{account}\\\"}}) {{ reauth {{ id url }} }} }}\"}}'
+
+Open the url in a browser and approve; the account's data comes back. Ctrl-C stops.
+
+",
+        version = env!("CARGO_PKG_VERSION"),
+        admin = gateway.admin_address,
+        simulator = simulator.base_url(),
+    ));
+}
+
+/// Waits for Ctrl-C or a request to terminate.
+async fn until_told_to_stop(gateway: Gateway) -> ExitCode {
+    wait_for_signal().await;
+    gateway.stop().await;
+    ExitCode::SUCCESS
+}
+
+async fn wait_for_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        }
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}
+
+async fn migrate(settings: &Settings, direction: Direction) -> ExitCode {
+    let done = async {
+        let database = Database::open(&settings.database_url).await?;
+        match direction {
+            Direction::Up => database.migrate().await?,
+            Direction::Down => database.migrate_down().await?,
+            Direction::Status => {}
+        }
+        for (name, applied) in database.migrations().await? {
+            print(&format!("{} {name}\n", if applied { "applied" } else { "pending" }));
+        }
+        database.close().await;
+        Ok::<_, DatabaseError>(())
+    };
+    match done.await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&StartError::Database(error)),
+    }
+}
+
+/// What a failed check is told with.
+pub(crate) fn setting(error: &ConfigError) -> String {
+    chain(error)
+}

@@ -1,0 +1,47 @@
+//! From text to a document.
+
+use async_graphql::parser::{
+    self,
+    types::{ExecutableDocument, OperationDefinition, OperationType},
+};
+
+use crate::error::{ApiError, ErrorCode};
+
+/// Parses a document. The error says where it went wrong and never repeats the document.
+///
+/// # Errors
+/// `GRAPHQL_PARSE_FAILED`.
+pub fn parse(text: &str) -> Result<ExecutableDocument, ApiError> {
+    parser::parse_query(text).map_err(|error| {
+        let place = error.positions().next();
+        let place = place.map_or_else(String::new, |pos| {
+            format!(" at line {}, column {}", pos.line, pos.column)
+        });
+        let text = format!("the document is not GraphQL: it cannot be read{place}");
+        ApiError::new(ErrorCode::GraphqlParseFailed, text)
+    })
+}
+
+/// The operation that would run: the named one, or the only one.
+#[must_use]
+pub fn operation<'a>(
+    document: &'a ExecutableDocument,
+    name: Option<&str>,
+) -> Option<&'a OperationDefinition> {
+    let mut operations = document.operations.iter();
+    match name {
+        Some(name) => operations
+            .find(|(candidate, _)| candidate.is_some_and(|candidate| candidate == name))
+            .map(|(_, operation)| &operation.node),
+        None => match (operations.next(), operations.next()) {
+            (Some((_, only)), None) => Some(&only.node),
+            (Some(_), Some(_)) | (None, _) => None,
+        },
+    }
+}
+
+/// What the document does. One whose operation is unclear does nothing, which the library says.
+#[must_use]
+pub fn operation_type(document: &ExecutableDocument, name: Option<&str>) -> OperationType {
+    operation(document, name).map_or(OperationType::Query, |operation| operation.ty)
+}

@@ -1,0 +1,185 @@
+//! GraphQL on the wire: one document in, answers out, over whichever protocol asks.
+//!
+//! Knows the schema and none of the domains. Every protocol goes through [`Engine`], so what
+//! bounds a document and what an error looks like is the same over all of them.
+
+pub mod browser;
+pub mod documents;
+pub mod graphiql;
+pub mod guard;
+pub mod http;
+pub mod message;
+pub mod sse;
+pub mod websocket;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use async_graphql::{
+    Request, Response, Variables, futures_util::stream::BoxStream, parser::types::OperationType,
+};
+use futures_util::StreamExt as _;
+use tokio::sync::watch;
+
+use crate::{
+    caller::Caller,
+    clock::Clock,
+    error::{ApiError, ErrorCode},
+    ids::RequestId,
+    schema::{CursorSlot, Schema, refusal},
+};
+use message::{Answer, GraphqlRequest};
+
+/// Runs documents for all protocols. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    schema: Schema,
+    clock: Clock,
+    draining: watch::Receiver<bool>,
+    open: Arc<Open>,
+    limits: Limits,
+}
+
+/// How much may be open at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Streaming connections in all.
+    pub connections: usize,
+    /// Operations on one WebSocket.
+    pub operations_per_connection: usize,
+    /// How long closing all streams may take, in milliseconds.
+    pub drain_ms: u64,
+}
+
+/// What is open now.
+#[derive(Debug, Default)]
+struct Open {
+    connections: AtomicUsize,
+}
+
+/// A streaming connection that counts as long as it lives.
+#[derive(Debug)]
+pub struct Connection {
+    open: Arc<Open>,
+    transport: &'static str,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.open.connections.fetch_sub(1, Ordering::Relaxed);
+        metrics::gauge!("mono_gateway_connections", "transport" => self.transport).decrement(1.0);
+    }
+}
+
+/// A document that is ready to run.
+pub struct Prepared {
+    request: Request,
+    /// What it does.
+    pub operation: OperationType,
+    /// Where a subscription leaves its cursors.
+    pub cursors: CursorSlot,
+}
+
+impl Engine {
+    /// An engine for this schema that ends its streams once `draining` says so.
+    #[must_use]
+    pub fn new(
+        schema: Schema,
+        clock: Clock,
+        draining: watch::Receiver<bool>,
+        limits: Limits,
+    ) -> Self {
+        Self { schema, clock, draining, open: Arc::default(), limits }
+    }
+
+    /// A new id for a request.
+    #[must_use]
+    pub fn request_id(&self) -> RequestId {
+        RequestId::new(self.clock.now())
+    }
+
+    /// Counts a streaming connection in, unless there are too many.
+    #[must_use]
+    pub fn connect(&self, transport: &'static str) -> Option<Connection> {
+        let before = self.open.connections.fetch_add(1, Ordering::Relaxed);
+        if before >= self.limits.connections {
+            self.open.connections.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        metrics::gauge!("mono_gateway_connections", "transport" => transport).increment(1.0);
+        Some(Connection { open: self.open.clone(), transport })
+    }
+
+    /// Checks a document and finds out what it does, without running it.
+    ///
+    /// # Errors
+    /// The answer to give instead.
+    pub fn prepare(
+        &self,
+        asked: GraphqlRequest,
+        after: Option<String>,
+        id: RequestId,
+    ) -> Result<Prepared, Answer> {
+        let parsed = guard::check_text(&asked.query)
+            .and_then(|()| documents::parse(&asked.query))
+            .and_then(|document| {
+                guard::check(&document, asked.operation_name.as_deref())?;
+                Ok(document)
+            });
+        let document = parsed.map_err(|error| Answer::new(refusal(error), id))?;
+        let operation = documents::operation_type(&document, asked.operation_name.as_deref());
+        let cursors = CursorSlot::new(after);
+        let mut request = Request::new(asked.query)
+            .variables(Variables::from_json(asked.variables))
+            .data(cursors.clone());
+        if let Some(name) = asked.operation_name {
+            request = request.operation_name(name);
+        }
+        request.set_parsed_query(document);
+        Ok(Prepared { request, operation, cursors })
+    }
+
+    /// Runs a query or a mutation.
+    pub async fn execute(&self, prepared: Prepared, caller: Caller, id: RequestId) -> Answer {
+        Answer::new(self.schema.execute(prepared.request, caller).await, id)
+    }
+
+    /// Runs any operation.
+    pub fn stream(
+        &self,
+        prepared: Prepared,
+        caller: Caller,
+        id: RequestId,
+    ) -> BoxStream<'static, Answer> {
+        let responses = self.schema.stream(prepared.request, caller);
+        responses.map(move |response: Response| Answer::new(response, id)).boxed()
+    }
+
+    /// Ends when the gateway begins to stop.
+    pub async fn draining(&self) {
+        let mut draining = self.draining.clone();
+        // The sender is gone only once everything is.
+        let _ = draining.wait_for(|draining| *draining).await;
+    }
+
+    /// A moment within the time that stopping may take, not the same for all.
+    #[must_use]
+    pub fn drain_delay(&self) -> std::time::Duration {
+        std::time::Duration::from_millis(rand::random_range(0..=self.limits.drain_ms))
+    }
+
+    /// How many operations one WebSocket may run.
+    #[must_use]
+    pub fn operations_per_connection(&self) -> usize {
+        self.limits.operations_per_connection
+    }
+}
+
+/// The answer to somebody who comes while too much is open.
+#[must_use]
+pub fn overloaded() -> ApiError {
+    ApiError::new(ErrorCode::Overloaded, "too many connections are open; try again in a moment")
+        .after_ms(Some(1000))
+}
