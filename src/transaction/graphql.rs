@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{ID, InputObject, Object, SimpleObject};
+use async_graphql::{ID, InputObject, Object};
 
 use super::{
     Filter, Freshness, FreshnessReason, FreshnessState, Place, RequestError, TransactionType,
@@ -12,7 +12,7 @@ use crate::{
     error::{ApiError, ErrorCode, Fallible, Result},
     money::{BadAmount, Money, NO_CURRENCY},
     mono,
-    paging::PageInfo,
+    paging::{Items, PageInfo},
     scalar::{Date, DateTime},
 };
 
@@ -90,22 +90,17 @@ pub struct TransactionConnection {
 #[Object]
 impl TransactionConnection {
     /// The transactions with their cursors.
-    async fn edges(&self) -> Vec<TransactionEdge> {
-        let edge = |index, place: &Place| TransactionEdge {
+    async fn edges(&self) -> Items<TransactionEdge> {
+        let edge = |(index, (place, _)): (usize, &(Place, mono::Transaction))| TransactionEdge {
             cursor: place.cursor(),
             node: self.transaction(index),
         };
-        self.page
-            .transactions
-            .iter()
-            .enumerate()
-            .map(|(index, (place, _))| edge(index, place))
-            .collect()
+        Items(self.page.transactions.iter().enumerate().map(edge).collect())
     }
 
     /// The transactions.
-    async fn nodes(&self) -> Vec<Transaction> {
-        (0..self.page.transactions.len()).map(|index| self.transaction(index)).collect()
+    async fn nodes(&self) -> Items<Transaction> {
+        Items((0..self.page.transactions.len()).map(|index| self.transaction(index)).collect())
     }
 
     /// Where this page lies in the whole.
@@ -155,12 +150,24 @@ impl TransactionConnection {
 }
 
 /// A transaction with its place in the list.
-#[derive(Clone, Debug, SimpleObject)]
+#[derive(Clone, Debug)]
 pub struct TransactionEdge {
-    /// What to pass as after for what lies behind it.
     cursor: String,
-    /// The transaction.
     node: Transaction,
+}
+
+/// A transaction with its place in the list.
+#[Object]
+impl TransactionEdge {
+    /// What to pass as after for what lies behind it.
+    async fn cursor(&self) -> &str {
+        &self.cursor
+    }
+
+    /// The transaction.
+    async fn node(&self) -> &Transaction {
+        &self.node
+    }
 }
 
 /// One transaction of a page.

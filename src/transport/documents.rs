@@ -40,6 +40,31 @@ pub fn operation<'a>(
     }
 }
 
+/// Refuses a request that leaves out a variable that its operation must have: that is a fault of
+/// the request, not of the field that would miss it.
+///
+/// # Errors
+/// `GRAPHQL_VALIDATION_FAILED`.
+pub fn check_variables(
+    document: &ExecutableDocument,
+    name: Option<&str>,
+    variables: &serde_json::Value,
+) -> Result<(), ApiError> {
+    let Some(operation) = operation(document, name) else { return Ok(()) };
+    for definition in &operation.variable_definitions {
+        let definition = &definition.node;
+        let variable = definition.name.node.as_str();
+        let must = !definition.var_type.node.nullable && definition.default_value.is_none();
+        let given = variables.get(variable);
+        if must && given.is_none_or(serde_json::Value::is_null) {
+            let text =
+                format!("the variable ${variable} of type {} must be given", definition.var_type);
+            return Err(ApiError::new(ErrorCode::GraphqlValidationFailed, text));
+        }
+    }
+    Ok(())
+}
+
 /// What the document does. One whose operation is unclear does nothing, which the library says.
 #[must_use]
 pub fn operation_type(document: &ExecutableDocument, name: Option<&str>) -> OperationType {

@@ -125,7 +125,9 @@ impl Engine {
         let parsed = guard::check_text(&asked.query)
             .and_then(|()| documents::parse(&asked.query))
             .and_then(|document| {
-                guard::check(&document, asked.operation_name.as_deref())?;
+                let name = asked.operation_name.as_deref();
+                guard::check(&document, name)?;
+                documents::check_variables(&document, name, &asked.variables)?;
                 Ok(document)
             });
         let document = parsed.map_err(|error| Answer::new(refusal(error), id))?;

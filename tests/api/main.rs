@@ -1,0 +1,15 @@
+//! Everything that talks to a running gateway: over HTTP, with the simulator as Mono and a
+//! database of its own, SQLite or, with `TEST_POSTGRES_URL`, PostgreSQL.
+
+mod accounts;
+mod deadlines;
+mod errors;
+mod reauth;
+mod replicas;
+mod startup;
+mod story;
+mod subscriptions;
+mod support;
+mod transport;
+mod webhooks;
+mod websocket;

@@ -1,0 +1,286 @@
+//! The command line: what starts, what is refused, and with which sentence.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Child, Command, Output, Stdio},
+};
+
+use mono_gateway::{app::StartError, database::DatabaseError};
+use sea_orm::ConnectionTrait as _;
+use serde_json::{Value, json};
+
+use crate::support::*;
+
+fn gateway(folder: &std::path::Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mono-gateway"));
+    command.args(arguments).current_dir(folder).env_clear();
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    gateway(folder.path(), arguments).output().unwrap()
+}
+
+fn refused(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    assert!(!output.status.success(), "{arguments:?} started");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// A gateway that runs, ended by its process id.
+struct Running {
+    child: Child,
+    address: String,
+    banner: String,
+}
+
+impl Running {
+    fn demo(folder: &std::path::Path) -> Self {
+        let arguments = ["--gateway-bind", "127.0.0.1:0", "--gateway-admin-bind", "127.0.0.1:0"];
+        let mut command = gateway(folder, &arguments);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut banner = String::new();
+        while !banner.contains("Ctrl-C stops.") {
+            banner.push_str(&lines.next().expect("the banner comes").unwrap());
+            banner.push('\n');
+        }
+        let line = banner.lines().find(|line| line.contains("GraphiQL")).unwrap();
+        let url = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap();
+        Self { address: url.trim_end_matches("/graphiql").to_owned(), child, banner }
+    }
+
+    fn terminate(mut self) -> i32 {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").arg(id).status().unwrap().success());
+        self.child.wait().unwrap().code().unwrap_or(-1)
+    }
+}
+
+#[tokio::test]
+async fn nothing_configured_is_a_demo_that_tells_the_story() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::demo(folder.path());
+    assert!(running.banner.contains("every account is invented"));
+    let http = client();
+    let ask = async |query: &str| -> Value {
+        let body = json!({ "query": query });
+        let response =
+            http.post(format!("{}/graphql", running.address)).json(&body).send().await.unwrap();
+        assert_eq!(response.headers()["x-mono-gateway-mode"], "demo");
+        response.json().await.unwrap()
+    };
+    let answer = ask("{ gateway { mode } accounts { totalCount } }").await;
+    assert_eq!(
+        answer["data"],
+        json!({ "gateway": { "mode": "DEMO" }, "accounts": { "totalCount": 8 } })
+    );
+    let needing = async {
+        loop {
+            let answer = ask("{ accounts(filter: {needsReauth: true}) { nodes { id } } }").await;
+            if let Some(id) = answer["data"]["accounts"]["nodes"][0]["id"].as_str() {
+                return id.to_owned();
+            }
+        }
+    };
+    let id = tokio::time::timeout(DEADLINE, needing).await.expect("a bank asks for its customer");
+    let start = format!(
+        "mutation {{ initiateReauth(input: {{accountId: \"{id}\"}}) {{ reauth {{ id }} }} }}"
+    );
+    let session =
+        ask(&start).await["data"]["initiateReauth"]["reauth"]["id"].as_str().unwrap().to_owned();
+    let finish = format!(
+        "mutation {{ simulateReauthOutcome(input: {{reauthId: \"{session}\"}}) {{ done }} }}"
+    );
+    assert_eq!(ask(&finish).await["data"]["simulateReauthOutcome"]["done"], true);
+    let done = async {
+        let query = format!("{{ reauthSession(id: \"{session}\") {{ status }} }}");
+        while ask(&query).await["data"]["reauthSession"]["status"] != "COMPLETED" {}
+    };
+    tokio::time::timeout(DEADLINE, done).await.expect("the story ends well");
+    let fault = "mutation { simulateFault(input: {kind: GARBAGE, count: 1}) { done }
+        simulateWebhook(input: {accountId: \"x\", kind: ACCOUNT_UPDATED, oddity: DUPLICATE}) { done }
+        simulateReauthRequired(input: {accountId: \"nobody\"}) { done } }";
+    let answer = ask(fault).await;
+    assert_eq!(answer["data"]["simulateFault"]["done"], true, "{answer}");
+    assert_eq!(answer["data"]["simulateReauthRequired"], Value::Null, "{answer}");
+    let config: Value = http
+        .get(format!("{}/graphiql/config.json", running.address))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(config["mode"], "demo");
+    assert!(config["accounts"]["needsReauth"].is_string());
+    assert_eq!(running.terminate(), 0);
+}
+
+#[test]
+fn a_wrong_setting_is_refused_with_one_sentence() {
+    let live = ["--mono-secret-key", "k", "--mono-webhook-secret", "s", "--gateway-auth", "none"];
+    let cases: [(Vec<&str>, &str); 9] = [
+        (vec!["--gateway-mode", "live"], "MONO_SECRET_KEY"),
+        (vec!["--mono-secret-key", "k"], "MONO_WEBHOOK_SECRET"),
+        (vec!["--mono-secret-key", "k", "--mono-webhook-secret", ","], "MONO_WEBHOOK_SECRET"),
+        (live[..4].to_vec(), "GATEWAY_AUTH"),
+        ([&live[..], &["--mono-base-url", "nonsense"]].concat(), "MONO_BASE_URL"),
+        (vec!["--database-url", "mysql://x"], "DATABASE_URL"),
+        (vec!["--database-url", "sqlite:///nowhere/at/all.db"], "DATABASE_URL"),
+        (vec!["--rust-log", "a=b=c"], "RUST_LOG"),
+        (vec!["--gateway-bind", "nonsense"], "--gateway-bind"),
+    ];
+    for (arguments, named) in cases {
+        let free = ["--gateway-admin-bind", "127.0.0.1:0"];
+        let said = refused(&[&arguments[..], &free].concat());
+        assert!(said.contains(named), "{arguments:?}: {said}");
+        assert!(!said.contains("panicked"), "{said}");
+    }
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let said = refused(&["--gateway-bind", &address, "--gateway-admin-bind", "127.0.0.1:0"]);
+    assert!(said.contains("GATEWAY_BIND") && said.contains(&address), "{said}");
+}
+
+#[test]
+fn a_file_sets_what_flags_and_variables_leave_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("gateway.toml");
+    std::fs::write(&file, "GATEWAY_MODE = \"live\"\n").unwrap();
+    let with_file = ["--config", "gateway.toml", "check"];
+    let said = gateway(folder.path(), &with_file).output().unwrap();
+    assert!(String::from_utf8_lossy(&said.stdout).contains("MONO_SECRET_KEY"));
+    let said = gateway(folder.path(), &with_file).env("GATEWAY_MODE", "demo").output().unwrap();
+    assert!(String::from_utf8_lossy(&said.stdout).contains("demo mode"));
+    std::fs::write(&file, "no_such_setting = 1\n").unwrap();
+    let said = gateway(folder.path(), &with_file).output().unwrap();
+    assert!(String::from_utf8_lossy(&said.stderr).contains("no_such_setting"));
+}
+
+#[test]
+fn a_secret_can_stand_in_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("key"), "test_sk_1\n").unwrap();
+    let mut command = gateway(folder.path(), &["check"]);
+    let said = command.env("MONO_SECRET_KEY_FILE", "key").output().unwrap();
+    assert!(String::from_utf8_lossy(&said.stdout).contains("MONO_WEBHOOK_SECRET"));
+}
+
+#[test]
+fn the_schema_is_printed_whatever_the_mode() {
+    let live = run(&["schema"]);
+    assert_eq!(String::from_utf8(live.stdout).unwrap(), mono_gateway::schema::sdl());
+    let demo = run(&["schema", "--demo"]);
+    assert_eq!(String::from_utf8(demo.stdout).unwrap(), mono_gateway::schema::demo_sdl());
+}
+
+#[test]
+fn check_says_what_is_wrong() {
+    let output = run(&["check"]);
+    // A new database has its migrations still to come.
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("migrate up"));
+    let folder = tempfile::tempdir().unwrap();
+    assert!(gateway(folder.path(), &["migrate", "up"]).status().unwrap().success());
+    let output = gateway(folder.path(), &["check"]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let live = ["--mono-secret-key", "k", "--mono-webhook-secret", "s", "--gateway-auth", "none"];
+    let output = gateway(
+        folder.path(),
+        &[&live[..], &["--mono-base-url", "http://127.0.0.1:9", "check"]].concat(),
+    );
+    let output = {
+        let mut output = output;
+        output.output().unwrap()
+    };
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("Mono is not available"));
+}
+
+#[test]
+fn migrations_go_up_and_down() {
+    let folder = tempfile::tempdir().unwrap();
+    let migrate = |direction: &str| {
+        let output = gateway(folder.path(), &["migrate", direction]).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(migrate("status").starts_with("pending"));
+    assert!(migrate("up").starts_with("applied"));
+    assert!(migrate("up").starts_with("applied"));
+    assert!(migrate("down").starts_with("pending"));
+    assert!(migrate("up").starts_with("applied"));
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_version_is_left_alone() {
+    let world = World::new().await;
+    let db = world.database().await;
+    db.execute_unprepared(
+        "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m29991231_000001_later', 0)",
+    )
+    .await
+    .unwrap();
+    let error = world.try_start(world.config()).await.expect_err("it is refused");
+    assert!(matches!(error, StartError::Database(DatabaseError::Newer(_))), "{error}");
+    assert!(error.to_string().contains("newer mono-gateway"));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn pending_migrations_can_be_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new().await;
+    let mut config = world.config();
+    config.database_url = new_database(folder.path()).await;
+    config.migrate = false;
+    let error = world.try_start(config).await.expect_err("it is refused");
+    assert!(error.to_string().contains("migrate up"), "{error}");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn invented_accounts_are_never_served_as_real_ones() {
+    let world = World::new().await;
+    let mut config = world.config();
+    config.mode = mono_gateway::config::Mode::Demo;
+    let error = world.try_start(config).await.expect_err("it is refused");
+    assert!(matches!(error, StartError::OtherMode { .. }), "{error}");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_committed_is_on_the_disk() {
+    use sea_orm::{DbBackend, Statement};
+    let world = World::new().await;
+    let database = mono_gateway::database::Database::open(&world.database_url).await.unwrap();
+    let db = database.writer();
+    let value = async |sql: &str| {
+        let row = db
+            .query_one_raw(Statement::from_string(db.get_database_backend(), sql))
+            .await
+            .unwrap()
+            .unwrap();
+        row.try_get_by_index::<String>(0)
+            .or_else(|_| row.try_get_by_index::<i64>(0).map(|n| n.to_string()))
+            .or_else(|_| row.try_get_by_index::<i32>(0).map(|n| n.to_string()))
+            .unwrap()
+    };
+    if database.backend() == DbBackend::Sqlite {
+        assert_eq!(value("PRAGMA synchronous").await, "2", "FULL");
+        assert_eq!(value("PRAGMA journal_mode").await, "wal");
+        let version = value("SELECT sqlite_version()").await;
+        let parts: Vec<u32> = version.split('.').map(|part| part.parse().unwrap()).collect();
+        assert!(parts >= vec![3, 51, 3], "{version}");
+    } else {
+        assert_eq!(value("SHOW synchronous_commit").await, "on");
+    }
+    database.close().await;
+    world.stop().await;
+}
