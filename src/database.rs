@@ -240,11 +240,11 @@ impl Database {
     }
 
     async fn applied(&self) -> Result<Vec<String>, DatabaseError> {
-        let exists = match self.backend() {
-            DbBackend::Postgres => {
-                "SELECT 1 FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = 'seaql_migrations'"
-            }
-            _ => "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'seaql_migrations'",
+        let exists = if self.backend() == DbBackend::Postgres {
+            "SELECT 1 FROM information_schema.tables \
+             WHERE table_schema = current_schema() AND table_name = 'seaql_migrations'"
+        } else {
+            "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'seaql_migrations'"
         };
         if rows(&self.writer, exists).await?.is_empty() {
             return Ok(Vec::new());

@@ -1,5 +1,4 @@
 //! What each command does.
-#![expect(clippy::print_stdout, reason = "what a command prints is its answer")]
 
 mod check;
 mod simulator;

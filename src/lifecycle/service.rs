@@ -241,7 +241,7 @@ impl Writer {
     async fn run(self, mut entries: mpsc::Receiver<Entry>) {
         let mut waiting = Vec::with_capacity(BATCH);
         while entries.recv_many(&mut waiting, BATCH).await > 0 {
-            let batch: Vec<Entry> = waiting.drain(..).collect();
+            let batch = std::mem::replace(&mut waiting, Vec::with_capacity(BATCH));
             let together: Vec<&Entry> = batch.iter().collect();
             match self.write(&together).await {
                 Ok(results) => answer(batch, results),

@@ -123,8 +123,11 @@ impl Details {
             .or_else(|| part(&envelope.data).filter(|account: &AccountBody| account.id().is_some()))
             .or_else(|| part(&envelope.account));
         let account = account.ok_or(MonoError::BadResponse("there is no account in it"))?;
-        let meta: MetaBody =
-            part(&inside.meta).or_else(|| part(&envelope.meta)).unwrap_or_default();
+        // v1 has no meta: what stands in it elsewhere stands beside the account's fields.
+        let meta: MetaBody = part(&inside.meta)
+            .or_else(|| part(&envelope.meta))
+            .or_else(|| part(&envelope.data))
+            .unwrap_or_default();
         let customer: Option<IdBody> = part(&inside.customer);
         Ok(Self::from_parts(account, meta, customer))
     }
@@ -158,7 +161,7 @@ impl Details {
                 kind: bank.kind.take(),
             }),
             customer: customer.and_then(|customer| customer.id.take().or(customer._id.take())),
-            data_status: meta.data_status.take().or(account.data_status.take()),
+            data_status: meta.data_status.take(),
             retrieved_data: words(&meta.retrieved_data),
             subscribed_to_data_sync: part(&meta.subscribed_to_data_sync),
             data_request_id: meta.data_request_id.take(),
@@ -201,7 +204,11 @@ impl HostedLink {
     /// if Mono says so in an answer of success.
     pub fn decode(body: &[u8]) -> Result<Self, MonoError> {
         let envelope: Envelope = decode(body)?;
-        let inside: Inside = part(&envelope.data).unwrap_or_default();
+        // With an envelope, or bare.
+        let inside: Inside = match part(&envelope.data) {
+            Some(inside) => inside,
+            None => decode(body)?,
+        };
         match inside.mono_url.take() {
             Some(url) if is_web_url(&url) => Ok(Self { url }),
             Some(_) => Err(MonoError::BadResponse("its link is not an http(s) URL")),

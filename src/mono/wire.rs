@@ -37,6 +37,32 @@ impl<'de> Deserialize<'de> for Text {
     }
 }
 
+/// An id: a text, and nothing else. A number where an id should be is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Id(Text);
+
+impl Id {
+    /// The id, if there is one that is not empty.
+    #[must_use]
+    pub fn take(self) -> Option<String> {
+        self.0.take()
+    }
+
+    /// The same, borrowed.
+    #[must_use]
+    pub fn get(&self) -> Option<&str> {
+        self.0.get()
+    }
+}
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&RawValue>::deserialize(deserializer)?.get();
+        let text = if raw.starts_with('"') { serde_json::from_str(raw).ok() } else { None };
+        Ok(Self(Text(text)))
+    }
+}
+
 /// Any JSON, kept as its text: whether it is what it should be is seen when it is read.
 pub type Raw = Option<Box<RawValue>>;
 
@@ -52,8 +78,8 @@ pub fn part<'de, T: Deserialize<'de>>(raw: &'de Raw) -> Option<T> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct AccountBody {
-    pub(crate) _id: Text,
-    pub(crate) id: Text,
+    pub(crate) _id: Id,
+    pub(crate) id: Id,
     pub(crate) name: Text,
     pub(crate) account_number: Text,
     #[serde(rename = "accountNumber")]
@@ -67,8 +93,6 @@ pub struct AccountBody {
     pub(crate) auth_method_camel: Text,
     pub(crate) auth_method: Text,
     pub(crate) institution: Raw,
-    /// v1 has the status here.
-    pub(crate) data_status: Text,
     pub(crate) updated_at: Text,
 }
 
@@ -84,8 +108,8 @@ impl AccountBody {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct InstitutionBody {
-    pub(crate) _id: Text,
-    pub(crate) id: Text,
+    pub(crate) _id: Id,
+    pub(crate) id: Id,
     pub(crate) name: Text,
     pub(crate) bank_code: Text,
     #[serde(rename = "bankCode")]
@@ -118,8 +142,8 @@ pub struct MetaBody {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct IdBody {
-    pub(crate) _id: Text,
-    pub(crate) id: Text,
+    pub(crate) _id: Id,
+    pub(crate) id: Id,
 }
 
 /// The outside of every body: v2 has `data`, legacy has its parts bare.
@@ -140,8 +164,8 @@ pub struct Envelope {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Inside {
-    pub(crate) _id: Text,
-    pub(crate) id: Text,
+    pub(crate) _id: Id,
+    pub(crate) id: Id,
     pub(crate) account: Raw,
     pub(crate) customer: Raw,
     pub(crate) meta: Raw,
@@ -155,8 +179,8 @@ pub struct Inside {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct TransactionBody {
-    pub(crate) _id: Text,
-    pub(crate) id: Text,
+    pub(crate) _id: Id,
+    pub(crate) id: Id,
     pub(crate) narration: Text,
     pub(crate) amount: Raw,
     #[serde(rename = "type")]

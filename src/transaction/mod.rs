@@ -122,10 +122,11 @@ impl Place {
     }
 
     fn parse(cursor: &str) -> Option<Self> {
-        let (rest, is_last) = match cursor.strip_prefix('t')?.split_at_checked(cursor.len() - 2)? {
-            (rest, "e") => (rest, true),
-            (rest, "m") => (rest, false),
-            _ => return None,
+        let rest = cursor.strip_prefix('t')?;
+        let (rest, is_last) = match (rest.strip_suffix('e'), rest.strip_suffix('m')) {
+            (Some(rest), _) => (rest, true),
+            (None, Some(rest)) => (rest, false),
+            (None, None) => return None,
         };
         let mut parts = rest.split('.');
         let mut number = || parts.next()?.parse::<i64>().ok().filter(|n| (0..1 << 31).contains(n));

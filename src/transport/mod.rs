@@ -121,7 +121,7 @@ impl Engine {
         asked: GraphqlRequest,
         after: Option<String>,
         id: RequestId,
-    ) -> Result<Prepared, Answer> {
+    ) -> Result<Prepared, Box<Answer>> {
         let parsed = guard::check_text(&asked.query)
             .and_then(|()| documents::parse(&asked.query))
             .and_then(|document| {
@@ -130,7 +130,7 @@ impl Engine {
                 documents::check_variables(&document, name, &asked.variables)?;
                 Ok(document)
             });
-        let document = parsed.map_err(|error| Answer::new(refusal(error), id))?;
+        let document = parsed.map_err(|error| Box::new(Answer::new(refusal(error), id)))?;
         let operation = documents::operation_type(&document, asked.operation_name.as_deref());
         let cursors = CursorSlot::new(after);
         let mut request = Request::new(asked.query)

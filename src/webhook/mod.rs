@@ -18,7 +18,7 @@ use crate::{
     },
     mono::{
         model::time,
-        wire::{AccountBody, Envelope, IdBody, Inside, MetaBody, Text, part, words},
+        wire::{AccountBody, Envelope, Id, IdBody, Inside, MetaBody, Text, part, words},
     },
 };
 
@@ -139,13 +139,13 @@ fn account_id(
     inside: &Inside,
     account: Option<&AccountBody>,
 ) -> Option<AccountId> {
-    let named: Option<Text> = part(&inside.account);
+    let named: Option<Id> = part(&inside.account);
     let known: Option<IdBody> = part(&inside.account);
     let own = [inside.id.get(), inside._id.get()];
     let candidates = [
         account.and_then(AccountBody::id),
         known.as_ref().and_then(|id| id._id.get().or_else(|| id.id.get())),
-        named.as_ref().and_then(Text::get),
+        named.as_ref().and_then(Id::get),
     ];
     let fallback = own.into_iter().filter(|_| event != Some(Event::Job));
     candidates.into_iter().chain(fallback).flatten().find_map(|text| AccountId::parse(text).ok())

@@ -18,7 +18,15 @@ fn stamp_of(what: &What) -> Option<crate::clock::Time> {
         | What::Reauthorized { stamp }
         | What::SyncFailed { stamp, .. }
         | What::JobUpdated { stamp, .. } => *stamp,
-        _ => None,
+        What::Connected { .. }
+        | What::Unlinked
+        | What::Looked(_)
+        | What::LookFailed { .. }
+        | What::Requested(_)
+        | What::LinkIssued { .. }
+        | What::LinkRefused { .. }
+        | What::Cancelled { .. }
+        | What::TimePassed => None,
     }
 }
 

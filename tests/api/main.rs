@@ -1,6 +1,8 @@
 //! Everything that talks to a running gateway: over HTTP, with the simulator as Mono and a
 //! database of its own, SQLite or, with `TEST_POSTGRES_URL`, PostgreSQL.
 
+#![expect(clippy::unwrap_used, reason = "a test that meets what cannot be has failed")]
+
 mod accounts;
 mod deadlines;
 mod errors;
