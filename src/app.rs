@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{
+    access::Access,
     account::{loader::Sources, service::Accounts},
     clock::Clock,
     config::{Config, Mode},
@@ -27,9 +28,6 @@ use crate::{
     transport::{Engine, Limits, browser::Pages, graphiql::Explorer, http::Endpoint},
     webhook::{self, http::Secrets, service::Webhooks},
 };
-
-/// How many streaming connections may be open.
-const CONNECTIONS: usize = 50_000;
 
 /// How many operations one WebSocket may run.
 const OPERATIONS: usize = 200;
@@ -176,11 +174,11 @@ impl Gateway {
             if config.introspection { Introspection::On } else { Introspection::Off };
         let schema = Schema::build(parts, introspection);
         let limits = Limits {
-            connections: CONNECTIONS,
+            connections: config.max_connections,
             operations_per_connection: OPERATIONS,
             drain_ms: config.drain_ms,
         };
-        let engine = Engine::new(schema, clock, is_draining.clone(), limits);
+        let engine = Engine::new(schema, clock, is_draining.clone(), limits, config.access.clone());
         let health = Health { database: database.clone(), draining: is_draining.clone(), mode };
         let webhooks = webhook::http::routes(Webhooks::new(lifecycle), Secrets::new(&secrets));
         let routes = http::public(Public {
@@ -263,7 +261,9 @@ fn pages(config: &Config) -> Pages {
     let public = config.public_url.as_ref().and_then(|url| url.host_str()).map(str::to_owned);
     // A demo for a network, as in a container, is called by names that nobody knows beforehand.
     let any_name = config.mode == Mode::Demo && !config.bind.ip().is_loopback();
-    let hosts = (!any_name).then(|| public.into_iter().collect());
+    // Tokens are asked for: a foreign page that rebinds its name has none.
+    let asks = matches!(config.access, Access::Token(_));
+    let hosts = (!any_name && !asks).then(|| public.into_iter().collect());
     Pages { origins: config.allowed_origins.clone(), hosts }
 }
 

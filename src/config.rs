@@ -10,7 +10,10 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 use secrecy::{ExposeSecret as _, SecretString};
 use url::{Host, Origin, Url};
 
-use crate::reauth::Redirects;
+use crate::{
+    access::{Access, SHORTEST_SECRET, Verifier},
+    reauth::Redirects,
+};
 
 /// A setting is wrong, or one is missing.
 #[derive(Debug)]
@@ -224,9 +227,39 @@ pub struct Settings {
     /// A file that holds it.
     #[arg(long, env = "MONO_WEBHOOK_SECRET_FILE", global = true, value_name = "FILE")]
     pub mono_webhook_secret_file: Option<PathBuf>,
-    /// How callers show who they are. none is for a gateway on loopback, and needed in live mode.
+    /// How callers show who they are: by a token, or not at all, which is for loopback only.
     #[arg(long, env = "GATEWAY_AUTH", global = true, value_enum)]
     pub gateway_auth: Option<Auth>,
+    /// What callers' tokens are signed with by HS256: at least 32 bytes.
+    #[arg(
+        long,
+        env = "GATEWAY_JWT_SECRET",
+        global = true,
+        value_name = "SECRET",
+        hide_env_values = true
+    )]
+    pub gateway_jwt_secret: Option<SecretString>,
+    /// A file that holds it.
+    #[arg(long, env = "GATEWAY_JWT_SECRET_FILE", global = true, value_name = "FILE")]
+    pub gateway_jwt_secret_file: Option<PathBuf>,
+    /// Who must have issued tokens; anybody if left out.
+    #[arg(long, env = "GATEWAY_JWT_ISSUER", global = true, value_name = "TEXT")]
+    pub gateway_jwt_issuer: Option<String>,
+    /// Whom tokens must be meant for; anybody if left out.
+    #[arg(long, env = "GATEWAY_JWT_AUDIENCE", global = true, value_name = "TEXT")]
+    pub gateway_jwt_audience: Option<String>,
+    /// How many streaming connections may be open at once.
+    #[arg(
+        long,
+        env = "GATEWAY_MAX_CONNECTIONS",
+        global = true,
+        default_value_t = 50_000,
+        value_name = "NUMBER"
+    )]
+    pub gateway_max_connections: usize,
+    /// Settings of the contract that this version has no use for yet.
+    #[command(flatten)]
+    pub later: Later,
     /// Origins of pages that may call the gateway, beside its own, separated by commas.
     #[arg(
         long,
@@ -269,6 +302,51 @@ pub struct Settings {
     pub rust_log: String,
 }
 
+/// Settings of the contract whose parts come with a later version. Their defaults are taken; any
+/// other value is refused, since ignoring it would be worse.
+#[derive(Debug, Args)]
+pub struct Later {
+    #[arg(long, env = "NATS_URL", global = true, hide = true, hide_env_values = true)]
+    nats_url: Option<String>,
+    #[arg(long, env = "MONO_SYNC", global = true, hide = true)]
+    mono_sync: Option<String>,
+    #[arg(long, env = "GATEWAY_JWKS_URL", global = true, hide = true)]
+    gateway_jwks_url: Option<String>,
+    #[arg(long, env = "GATEWAY_HTTP_STATUS", global = true, hide = true)]
+    gateway_http_status: Option<String>,
+    #[arg(long, env = "GATEWAY_CACHE", global = true, hide = true)]
+    gateway_cache: Option<String>,
+    #[arg(long, env = "GATEWAY_DATA_KEY", global = true, hide = true, hide_env_values = true)]
+    gateway_data_key: Option<SecretString>,
+    #[arg(long, env = "GATEWAY_LOG_RETENTION_DAYS", global = true, hide = true)]
+    gateway_log_retention_days: Option<String>,
+    #[arg(long, env = "GATEWAY_TRUSTED_DOCUMENTS", global = true, hide = true)]
+    gateway_trusted_documents: Option<String>,
+}
+
+impl Later {
+    fn check(&self) -> Result<(), ConfigError> {
+        let data_key = self.gateway_data_key.as_ref().map(|_| "set");
+        let asked: [(&str, Option<&str>, &[&str]); 8] = [
+            ("NATS_URL", self.nats_url.as_deref(), &[]),
+            ("MONO_SYNC", self.mono_sync.as_deref(), &["realtime"]),
+            ("GATEWAY_JWKS_URL", self.gateway_jwks_url.as_deref(), &[]),
+            ("GATEWAY_HTTP_STATUS", self.gateway_http_status.as_deref(), &["audit"]),
+            // Nothing is remembered yet, so both are true.
+            ("GATEWAY_CACHE", self.gateway_cache.as_deref(), &["on", "off"]),
+            ("GATEWAY_DATA_KEY", data_key, &[]),
+            ("GATEWAY_LOG_RETENTION_DAYS", self.gateway_log_retention_days.as_deref(), &["30"]),
+            ("GATEWAY_TRUSTED_DOCUMENTS", self.gateway_trusted_documents.as_deref(), &[]),
+        ];
+        for (name, value, taken) in asked {
+            if value.is_some_and(|value| !value.is_empty() && !taken.contains(&value)) {
+                return Err(wrong(format!("{name} is not in this version; unset it")));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The gateway's settings, checked.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -288,6 +366,10 @@ pub struct Config {
     pub mono_secret_key: SecretString,
     /// What webhooks must carry one of.
     pub webhook_secrets: Vec<SecretString>,
+    /// How callers show who they are.
+    pub access: Access,
+    /// How many streaming connections may be open at once.
+    pub max_connections: usize,
     /// Origins of pages that may call.
     pub allowed_origins: Vec<String>,
     /// Where customers may be sent back to.
@@ -410,7 +492,8 @@ impl Settings {
                 "live mode needs MONO_WEBHOOK_SECRET: the webhook secret of your app on Mono's dashboard; without it no webhook can be told from a forged one",
             ));
         }
-        self.check_access(mode)?;
+        let access = self.access(mode)?;
+        self.later.check()?;
         if self.gateway_bind == self.gateway_admin_bind && self.gateway_bind.port() != 0 {
             return Err(wrong("GATEWAY_ADMIN_BIND must be another address than GATEWAY_BIND"));
         }
@@ -423,6 +506,8 @@ impl Settings {
             mono_base_url: self.mono_base_url.clone(),
             mono_secret_key: key.unwrap_or_else(|| SecretString::from("")),
             webhook_secrets,
+            access,
+            max_connections: self.gateway_max_connections,
             allowed_origins: self.allowed_origins()?,
             redirects: self.redirects(mode)?,
             graphiql: self.gateway_graphiql.unwrap_or(mode == Mode::Demo),
@@ -432,26 +517,40 @@ impl Settings {
         })
     }
 
-    fn check_access(&self, mode: Mode) -> Result<(), ConfigError> {
+    fn access(&self, mode: Mode) -> Result<Access, ConfigError> {
         let on_loopback = self.gateway_bind.ip().is_loopback();
+        let for_all = self.gateway_demo_bind_any.as_deref() == Some("yes-fake-data");
         match (mode, self.gateway_auth) {
-            (_, Some(Auth::Jwt)) => Err(wrong(
-                "GATEWAY_AUTH=jwt is not in this version; GATEWAY_AUTH=none serves a gateway that listens on loopback",
-            )),
+            (_, Some(Auth::Jwt)) => self.tokens(),
             (Mode::Live, None) => Err(wrong(
-                "live mode needs GATEWAY_AUTH: none for a gateway on loopback, whose every caller may do everything",
+                "live mode needs GATEWAY_AUTH: jwt, or none for a gateway on loopback, whose every \
+                 caller may do everything",
             )),
             (Mode::Live, Some(Auth::None)) if !on_loopback => Err(wrong(
-                "GATEWAY_AUTH=none needs GATEWAY_BIND to be a loopback address, such as 127.0.0.1:8080: whoever reaches it may do everything",
+                "GATEWAY_AUTH=none needs GATEWAY_BIND to be a loopback address, such as \
+                 127.0.0.1:8080: whoever reaches it may do everything; jwt asks for tokens",
             )),
-            (Mode::Demo, _) if !on_loopback => match self.gateway_demo_bind_any.as_deref() {
-                Some("yes-fake-data") => Ok(()),
-                Some(_) | None => Err(wrong(
-                    "demo mode listens on loopback only; GATEWAY_DEMO_BIND_ANY=yes-fake-data lets it serve its invented accounts to a network",
-                )),
-            },
-            (Mode::Live | Mode::Demo, _) => Ok(()),
+            (Mode::Demo, _) if !on_loopback && !for_all => Err(wrong(
+                "demo mode listens on loopback only; GATEWAY_DEMO_BIND_ANY=yes-fake-data lets it \
+                 serve its invented accounts to a network",
+            )),
+            (Mode::Live | Mode::Demo, _) => Ok(Access::Open),
         }
+    }
+
+    fn tokens(&self) -> Result<Access, ConfigError> {
+        let (given, file) = (&self.gateway_jwt_secret, &self.gateway_jwt_secret_file);
+        let secret = secret("GATEWAY_JWT_SECRET", given.as_ref(), file.as_ref())?;
+        let Some(secret) = secret.filter(|s| s.expose_secret().len() >= SHORTEST_SECRET) else {
+            return Err(wrong(format!(
+                "GATEWAY_AUTH=jwt needs GATEWAY_JWT_SECRET: at least {SHORTEST_SECRET} bytes that \
+                 tokens are signed with by HS256"
+            )));
+        };
+        let text = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let (issuer, audience) = (text(&self.gateway_jwt_issuer), text(&self.gateway_jwt_audience));
+        let verifier = Verifier::hs256(&secret, issuer.as_deref(), audience.as_deref());
+        Ok(Access::Token(Box::new(verifier)))
     }
 
     fn public_url(&self) -> Result<Option<Url>, ConfigError> {

@@ -5,6 +5,7 @@
 //! - [`clock`], [`error`], [`ids`], [`money`], [`caller`]: the ground. No I/O, no settings.
 //! - [`database`], [`mono`], [`events`]: the outside world.
 //! - [`lifecycle`]: what is true of an account, folded from facts; the log and its feed.
+//! - [`access`]: who may see what.
 //! - [`transaction`], [`account`], [`reauth`], [`webhook`]: the domains.
 //! - [`schema`], [`transport`], [`telemetry`]: assembly.
 //! - [`http`], [`config`], [`app`]: the top.
@@ -24,6 +25,7 @@ pub mod lifecycle;
 pub mod paging;
 pub mod scalar;
 
+pub mod access;
 pub mod account;
 pub mod demo;
 pub mod reauth;

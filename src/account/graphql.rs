@@ -9,6 +9,8 @@ use futures_util::future::join_all;
 
 use super::{loader::Loaders, service::Observed};
 use crate::{
+    access::require,
+    caller::Scope,
     clock::Time,
     error::{ApiError, ErrorCode, Fallible, Result},
     ids::{AccountId, ReauthId},
@@ -74,6 +76,7 @@ impl Account {
     /// gateway does not know the account and cannot ask.
     pub async fn find(ctx: &Context<'_>, id: AccountId) -> Result<Self> {
         let loaders = ctx.data_unchecked::<Loaders>().clone();
+        require(loaders.caller(), Scope::AccountsRead)?;
         if !loaders.caller().may_see(&id) {
             return Err(not_found());
         }
@@ -225,13 +228,19 @@ impl Account {
         self.detail(|details| details.name.clone()).await
     }
 
-    /// The account's number at its bank.
+    /// The account's number at its bank. Its last 4 digits only without the scope pii:read.
     async fn account_number(&self) -> Fallible<String> {
-        self.detail(|details| details.account_number.clone()).await
+        let whole = self.loaders.caller().may(Scope::PiiRead);
+        let shown = |number: &String| if whole { number.clone() } else { masked(number) };
+        self.detail(|details| details.account_number.as_ref().map(shown)).await
     }
 
-    /// The holder's bank verification number (Nigeria): its last 4 digits; null where there is none.
+    /// The holder's bank verification number (Nigeria): its last 4 digits; null where there is none
+    /// and without the scope pii:read.
     async fn bvn(&self) -> Fallible<String> {
+        if !self.loaders.caller().may(Scope::PiiRead) {
+            return None;
+        }
         // Details promise four digits; other places of Mono's print all eleven.
         let last_four =
             |bvn: &String| bvn.chars().skip(bvn.chars().count().saturating_sub(4)).collect();
@@ -367,6 +376,12 @@ impl Account {
         let currency = self.currency_of(details.as_ref().map(|observed| &observed.details));
         Ok(TransactionConnection { page: page?, freshness, currency })
     }
+}
+
+/// A number of which only the last 4 digits show.
+fn masked(number: &str) -> String {
+    let hidden = number.chars().count().saturating_sub(4);
+    number.chars().enumerate().map(|(at, c)| if at < hidden { '*' } else { c }).collect()
 }
 
 fn names_currency(field: &SelectionField<'_>) -> bool {
@@ -623,6 +638,7 @@ impl AccountQuery {
         #[graphql(desc = "Only these.")] filter: Option<AccountFilter>,
     ) -> Result<AccountConnection> {
         let loaders = ctx.data_unchecked::<Loaders>();
+        require(loaders.caller(), Scope::AccountsRead)?;
         let first = checked_first(first, 20)?;
         let after = after.as_deref().map(AccountId::parse).transpose().map_err(|_| {
             let text = "after is what an earlier answer carried in endCursor, unchanged";

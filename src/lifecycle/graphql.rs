@@ -12,7 +12,9 @@ use super::{
     store::Head,
 };
 use crate::{
+    access::require,
     account::{graphql::Account, loader::Loaders},
+    caller::Scope,
     clock::Time,
     error::{ApiError, ErrorCode, Result},
     ids::{AccountId, ReauthId},
@@ -263,6 +265,7 @@ async fn follow(
     snapshot: bool,
 ) -> Result<impl Stream<Item = Told> + use<>> {
     let loaders = ctx.data_unchecked::<Loaders>().clone();
+    require(loaders.caller(), Scope::AccountsRead)?;
     let account = account_id.map(|id| AccountId::parse(&id)).transpose()?;
     let slot = ctx.data_opt::<CursorSlot>().cloned().unwrap_or_default();
     let after: Option<Cursor> = after

@@ -7,10 +7,12 @@ use super::{
     service::{Initiate, Reauths},
 };
 use crate::{
+    access::require,
     account::{
         graphql::{Account, SyncFailureView},
         loader::Loaders,
     },
+    caller::Scope,
     error::{ApiError, Fallible, Result},
     ids::{AccountId, ReauthId},
     lifecycle::session::{
@@ -317,6 +319,7 @@ impl ReauthMutation {
 
 async fn initiate(ctx: &Context<'_>, input: InitiateReauthInput) -> Result<InitiateReauthPayload> {
     let loaders = ctx.data_unchecked::<Loaders>();
+    require(loaders.caller(), Scope::ReauthWrite)?;
     let wanted = Initiate {
         account: AccountId::parse(&input.account_id)?,
         method: input.method.unwrap_or(ReauthMethod::HostedLink),
@@ -341,6 +344,7 @@ async fn initiate(ctx: &Context<'_>, input: InitiateReauthInput) -> Result<Initi
 
 async fn cancel(ctx: &Context<'_>, input: CancelReauthInput) -> Result<CancelReauthPayload> {
     let loaders = ctx.data_unchecked::<Loaders>();
+    require(loaders.caller(), Scope::ReauthWrite)?;
     let id = ReauthId::parse(&input.reauth_id)?;
     let reason: String = input.reason.unwrap_or_default().chars().take(64).collect();
     tracing::info!(%id, ?reason, "the page gave a re-authorisation up");
@@ -380,6 +384,9 @@ impl ReauthQuery {
         #[graphql(desc = "The reference that it was started with.")] reference: String,
     ) -> Fallible<ReauthSession> {
         let loaders = ctx.data_unchecked::<Loaders>();
+        if let Err(error) = require(loaders.caller(), Scope::AccountsRead) {
+            return Some(Err(error));
+        }
         let reauths = ctx.data_unchecked::<Reauths>();
         let found = reauths.find_by_reference(loaders.caller(), &reference).await;
         let view = |session| ReauthSession::new(session, loaders.clone());
@@ -393,6 +400,7 @@ impl ReauthQuery {
 /// `INTERNAL` if the database fails.
 pub async fn find_session(ctx: &Context<'_>, id: &str) -> Result<Option<ReauthSession>> {
     let loaders = ctx.data_unchecked::<Loaders>();
+    require(loaders.caller(), Scope::AccountsRead)?;
     // No session has an id of another shape.
     let Ok(id) = ReauthId::parse(id) else { return Ok(None) };
     let session = ctx.data_unchecked::<Reauths>().find(loaders.caller(), id).await?;

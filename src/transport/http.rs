@@ -7,7 +7,10 @@ use axum::{
     extract::{FromRequestParts as _, Request, State, ws::WebSocketUpgrade},
     http::{
         HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
-        header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, UPGRADE, VARY},
+        header::{
+            ACCEPT, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, UPGRADE, VARY,
+            WWW_AUTHENTICATE,
+        },
     },
     response::{IntoResponse as _, Response},
 };
@@ -20,6 +23,7 @@ use super::{
     overloaded, sse, websocket,
 };
 use crate::{
+    access::AccessError,
     caller::Caller,
     error::{ApiError, ErrorCode},
     ids::RequestId,
@@ -118,7 +122,7 @@ async fn answer(endpoint: &Endpoint, request: Request, id: RequestId) -> Respons
     }
     if parts.method == Method::GET && parts.headers.contains_key(UPGRADE) {
         return match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-            Ok(upgrade) => websocket::upgrade(endpoint.engine.clone(), upgrade, Caller::local()),
+            Ok(upgrade) => websocket::upgrade(endpoint.engine.clone(), upgrade),
             Err(rejection) => rejection.into_response(),
         };
     }
@@ -137,8 +141,13 @@ async fn answer(endpoint: &Endpoint, request: Request, id: RequestId) -> Respons
             return response;
         }
     };
+    let authorization = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let caller = match endpoint.engine.caller(authorization) {
+        Ok(caller) => caller,
+        Err(refused) => return unknown_caller(refused, id),
+    };
     match asked {
-        Ok(asked) => run(endpoint, parts.method, &parts.headers, asked, media, id).await,
+        Ok(asked) => run(endpoint, parts.method, &parts.headers, asked, media, (caller, id)).await,
         Err(refused) => plain(refused.status, refused.code, &refused.text, id),
     }
 }
@@ -149,7 +158,7 @@ async fn run(
     headers: &HeaderMap,
     asked: GraphqlRequest,
     media: Media,
-    id: RequestId,
+    (caller, id): (Caller, RequestId),
 ) -> Response {
     let engine = &endpoint.engine;
     let after = headers.get(LAST_EVENT_ID).and_then(|value| value.to_str().ok());
@@ -167,9 +176,7 @@ async fn run(
     }
     if media == Media::Events {
         return match engine.connect("sse") {
-            Some(connection) => {
-                sse::stream(engine.clone(), prepared, Caller::local(), id, connection)
-            }
+            Some(connection) => sse::stream(engine.clone(), prepared, caller, id, connection),
             None => busy(id),
         };
     }
@@ -178,7 +185,7 @@ async fn run(
         let error = ApiError::new(ErrorCode::BadUserInput, text);
         return written(&Answer::new(refusal(error), id), media);
     }
-    written(&engine.execute(prepared, Caller::local(), id).await, media)
+    written(&engine.execute(prepared, caller, id).await, media)
 }
 
 /// Why a request is not one.
@@ -261,6 +268,13 @@ fn plain(status: StatusCode, code: ErrorCode, text: &str, id: RequestId) -> Resp
 
 fn refused_page(refused: Refusal, id: RequestId) -> Response {
     plain(StatusCode::FORBIDDEN, ErrorCode::Forbidden, &refused.to_string(), id)
+}
+
+fn unknown_caller(refused: AccessError, id: RequestId) -> Response {
+    let text = refused.to_string();
+    let mut response = plain(StatusCode::UNAUTHORIZED, ErrorCode::Unauthenticated, &text, id);
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    response
 }
 
 fn busy(id: RequestId) -> Response {

@@ -24,6 +24,7 @@ use futures_util::StreamExt as _;
 use tokio::sync::watch;
 
 use crate::{
+    access::{Access, AccessError},
     caller::Caller,
     clock::Clock,
     error::{ApiError, ErrorCode},
@@ -40,6 +41,7 @@ pub struct Engine {
     draining: watch::Receiver<bool>,
     open: Arc<Open>,
     limits: Limits,
+    access: Access,
 }
 
 /// How much may be open at once.
@@ -90,8 +92,29 @@ impl Engine {
         clock: Clock,
         draining: watch::Receiver<bool>,
         limits: Limits,
+        access: Access,
     ) -> Self {
-        Self { schema, clock, draining, open: Arc::default(), limits }
+        Self { schema, clock, draining, open: Arc::default(), limits, access }
+    }
+
+    /// Who asks with this `Authorization`.
+    ///
+    /// # Errors
+    /// [`AccessError`].
+    pub fn caller(&self, authorization: Option<&str>) -> Result<Caller, AccessError> {
+        self.access.caller(authorization)
+    }
+
+    /// Ends when this caller's token does.
+    pub async fn until_ended(&self, caller: &Caller) {
+        let Some(ends_at) = caller.ends_at() else { return std::future::pending().await };
+        while self.clock.now() < ends_at {
+            let left = (ends_at - self.clock.now()).to_std().unwrap_or_default();
+            tokio::select! {
+                () = tokio::time::sleep(left) => {}
+                () = self.clock.moved() => {}
+            }
+        }
     }
 
     /// A new id for a request.

@@ -37,6 +37,7 @@ pub fn stream(
     connection: Connection,
 ) -> Response {
     let cursors = prepared.cursors.clone();
+    let asking = caller.clone();
     let answers = engine
         .stream(prepared, caller, id)
         .map(move |answer| {
@@ -49,8 +50,10 @@ pub fn stream(
     let alive = IntervalStream::new(ticks).map(|_| Some(OPEN));
     // A stream that ends because the gateway stops ends without `complete`: its client comes back.
     let ends = async move {
-        engine.draining().await;
-        tokio::time::sleep(engine.drain_delay()).await;
+        tokio::select! {
+            () = engine.until_ended(&asking) => {}
+            () = engine.draining() => tokio::time::sleep(engine.drain_delay()).await,
+        }
     };
     let frames = stream::select(answers, alive)
         .take_while(|frame| std::future::ready(frame.is_some()))

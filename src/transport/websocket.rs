@@ -48,7 +48,7 @@ const LARGEST: usize = 256 * 1024;
 const BUFFER: usize = 4096;
 
 /// Takes a connection over.
-pub fn upgrade(engine: Engine, upgrade: WebSocketUpgrade, caller: Caller) -> Response {
+pub fn upgrade(engine: Engine, upgrade: WebSocketUpgrade) -> Response {
     let upgrade = upgrade
         .protocols([PROTOCOL])
         .read_buffer_size(BUFFER)
@@ -56,7 +56,7 @@ pub fn upgrade(engine: Engine, upgrade: WebSocketUpgrade, caller: Caller) -> Res
         .max_write_buffer_size(1024 * 1024)
         .max_message_size(LARGEST)
         .max_frame_size(LARGEST);
-    upgrade.on_upgrade(move |socket| serve(engine, socket, caller)).into_response()
+    upgrade.on_upgrade(move |socket| serve(engine, socket)).into_response()
 }
 
 /// Why a connection ends, as its close frame says it.
@@ -65,6 +65,7 @@ struct Close(u16, &'static str);
 
 const NOT_A_MESSAGE: Close = Close(4400, "this is no message of graphql-transport-ws");
 const UNAUTHORIZED: Close = Close(4401, "Unauthorized");
+const FORBIDDEN: Close = Close(4403, "Forbidden");
 const WRONG_PROTOCOL: Close = Close(4406, "Subprotocol not acceptable");
 const NO_HELLO: Close = Close(4408, "Connection initialisation timeout");
 const SECOND_HELLO: Close = Close(4429, "Too many initialisation requests");
@@ -85,15 +86,14 @@ impl From<Close> for End {
     }
 }
 
-async fn serve(engine: Engine, socket: WebSocket, caller: Caller) {
+async fn serve(engine: Engine, socket: WebSocket) {
     let protocol = socket.protocol().map(|name| name.as_bytes().to_vec());
     let (sink, messages) = socket.split();
     let mut connection = Session {
         connection: engine.connect("websocket"),
         engine,
-        caller,
+        caller: None,
         sink,
-        said_hello: false,
         operations: HashMap::new(),
         answers: SelectAll::new(),
         serial: 0,
@@ -129,10 +129,10 @@ enum Sent {
 
 struct Session {
     engine: Engine,
-    caller: Caller,
+    /// Who said hello.
+    caller: Option<Caller>,
     connection: Option<Connection>,
     sink: SplitSink<WebSocket, Message>,
-    said_hello: bool,
     /// Operations under way, by their id, each with its number: an id may be used again.
     operations: HashMap<String, (u64, AbortHandle)>,
     answers: SelectAll<BoxStream<'static, Sent>>,
@@ -141,6 +141,7 @@ struct Session {
 
 impl Session {
     async fn run(&mut self, mut messages: futures_util::stream::SplitStream<WebSocket>) -> End {
+        let clock = self.engine.clone();
         let engine = self.engine.clone();
         let draining = async move {
             engine.draining().await;
@@ -157,7 +158,8 @@ impl Session {
             let step = tokio::select! {
                 biased;
                 () = &mut draining => Err(RESTARTING.into()),
-                () = &mut hello, if !self.said_hello => Err(NO_HELLO.into()),
+                () = &mut hello, if self.caller.is_none() => Err(NO_HELLO.into()),
+                () = ended(&clock, self.caller.clone()) => Err(FORBIDDEN.into()),
                 message = messages.next() => match message {
                     Some(Ok(message)) => {
                         heard_at = Instant::now();
@@ -206,12 +208,14 @@ impl Session {
         let has_object = payload.as_ref().is_none_or(|p| p.is_object() || p.is_null());
         match kind.as_str() {
             "connection_init" if !has_object => Err(NOT_A_MESSAGE.into()),
-            "connection_init" if self.said_hello => Err(SECOND_HELLO.into()),
+            "connection_init" if self.caller.is_some() => Err(SECOND_HELLO.into()),
             "connection_init" => {
-                self.said_hello = true;
+                let caller = self.engine.caller(authorization(payload.as_ref()));
+                self.caller = Some(caller.map_err(|_| FORBIDDEN)?);
                 self.send_json(&json!({ "type": "connection_ack" })).await
             }
             "ping" if has_object => {
+                self.renew(payload.as_ref())?;
                 let mut pong = json!({ "type": "pong" });
                 if let Some(payload) = payload {
                     pong["payload"] = payload;
@@ -235,9 +239,7 @@ impl Session {
     }
 
     async fn subscribe(&mut self, id: String, payload: Json) -> Result<(), End> {
-        if !self.said_hello {
-            return Err(UNAUTHORIZED.into());
-        }
+        let Some(caller) = self.caller.clone() else { return Err(UNAUTHORIZED.into()) };
         if self.operations.contains_key(&id) {
             return Err(End::Close(4409, format!("Subscriber for {id} already exists")));
         }
@@ -256,8 +258,7 @@ impl Session {
         self.serial += 1;
         let serial = self.serial;
         let is_subscription = prepared.operation == OperationType::Subscription;
-        let (answers, operation) =
-            abortable(self.engine.stream(prepared, self.caller.clone(), request));
+        let (answers, operation) = abortable(self.engine.stream(prepared, caller, request));
         let done = id.clone();
         let named = id.clone();
         let sent = answers
@@ -267,6 +268,20 @@ impl Session {
             .chain(futures_util::stream::once(async move { Sent::Done(done, serial) }));
         self.operations.insert(id, (serial, operation));
         self.answers.push(sent.boxed());
+        Ok(())
+    }
+
+    /// A ping may carry a new token: the same caller, for longer.
+    fn renew(&mut self, payload: Option<&Json>) -> Result<(), End> {
+        if let (Some(caller), Some(text)) = (&self.caller, authorization(payload))
+            && caller.ends_at().is_some()
+        {
+            let renewed = self.engine.caller(Some(text)).map_err(|_| FORBIDDEN)?;
+            if renewed.owner() != caller.owner() {
+                return Err(FORBIDDEN.into());
+            }
+            self.caller = Some(renewed);
+        }
         Ok(())
     }
 
@@ -309,6 +324,20 @@ impl Session {
     async fn send_error(&mut self, id: &str, answer: &Answer) -> Result<(), End> {
         let errors = serde_json::to_value(answer.errors()).unwrap_or_default();
         self.send_json(&json!({ "id": id, "type": "error", "payload": errors })).await
+    }
+}
+
+/// The token that a payload carries.
+fn authorization(payload: Option<&Json>) -> Option<&str> {
+    let payload = payload?;
+    payload.get("authorization").or_else(|| payload.get("Authorization"))?.as_str()
+}
+
+/// Ends when the caller's token does.
+async fn ended(engine: &Engine, caller: Option<Caller>) {
+    match caller {
+        Some(caller) => engine.until_ended(&caller).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that meets what cannot be has failed")]
 
+mod access;
 mod accounts;
 mod deadlines;
 mod errors;

@@ -113,6 +113,8 @@ impl World {
             mono_base_url: self.simulator.base_url().to_owned(),
             mono_secret_key: SecretString::from(self.simulator.secret_key()),
             webhook_secrets: vec![SecretString::from(WEBHOOK_SECRET)],
+            access: mono_gateway::access::Access::Open,
+            max_connections: 1000,
             allowed_origins: vec!["https://app.example.test".into()],
             redirects: Redirects::Anywhere,
             graphiql: true,
@@ -365,6 +367,11 @@ impl Ws {
                 Some(_) => {}
             }
         }
+    }
+
+    /// Whether the next frame is a message, and not the end.
+    pub(crate) async fn is_served(&mut self) -> bool {
+        matches!(self.frame().await, Some(Message::Text(_)))
     }
 
     /// Says ping and hears pong: whatever the server sent before has arrived by then.

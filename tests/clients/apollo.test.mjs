@@ -19,6 +19,9 @@ import { WebSocket } from 'ws';
 import { ACCOUNT, DATA_STATUS, FINISH, INITIATE } from './documents.mjs';
 import { Inbox, cast, pull, startDemo, untilWanted } from './support.mjs';
 
+// GraphQLWsLink names the browser's own; node has one only from 22 on.
+globalThis.WebSocket ??= WebSocket;
+
 let gateway;
 let accounts;
 before(async () => {

@@ -15,7 +15,6 @@ import {
   pull,
   startDemo,
   startLive,
-  until,
   untilWanted,
   within,
 } from './support.mjs';
