@@ -1,6 +1,6 @@
 //! Routes and layers: which address leads where.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -12,7 +12,7 @@ use axum::{
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
 use tower_http::{
     catch_panic::CatchPanicLayer,
     cors::{AllowOrigin, CorsLayer},
@@ -26,6 +26,9 @@ use crate::{
         http::{Endpoint, handle},
     },
 };
+
+/// How long the database may take to show that it is well.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 
 /// What the public address serves.
 pub struct Public {
@@ -94,8 +97,11 @@ fn health(health: Health) -> Router {
 }
 
 async fn ready(State(health): State<Health>) -> Response {
-    let database = health.database.ping().await.is_ok();
-    let migrated = database && health.database.require_migrated().await.is_ok();
+    // A database that is gone is waited for long elsewhere; whoever asks for health wants to know.
+    let ping = timeout(ANSWERS_WITHIN, health.database.ping()).await;
+    let database = matches!(ping, Ok(Ok(())));
+    let migrated = database
+        && matches!(timeout(ANSWERS_WITHIN, health.database.require_migrated()).await, Ok(Ok(())));
     let draining = *health.draining.borrow();
     let word = |good: bool| if good { "ok" } else { "failed" };
     let is_ready = migrated && !draining;

@@ -2,6 +2,8 @@
 //!
 //! What third-party crates log is capped: at finer levels they print headers and bodies.
 
+use std::io::IsTerminal as _;
+
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{
     EnvFilter, filter::Directive, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
@@ -36,7 +38,8 @@ pub fn log(filter: &str, as_json: bool) -> Result<(), BadFilter> {
         filter = filter.add_directive(directive);
     }
     let registry = tracing_subscriber::registry().with(filter);
-    let lines = fmt::layer().with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal();
+    let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
     let _ = if as_json {
         registry.with(lines.json()).try_init()
     } else {
