@@ -197,21 +197,36 @@ pub struct Need {
     pub stamp: Option<Time>,
 }
 
-/// The last `account_updated` that was applied.
+/// The last `account_updated` that was applied and told a status that we know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastUpdate {
     /// A digest of its body, to know a copy by.
     pub digest: String,
     /// Mono's time of sending it.
     pub stamp: Option<Time>,
-    /// What it said.
-    pub reported: Option<fact::Reported>,
+    /// The status that it told.
+    pub reported: fact::Reported,
+    /// How the refresh ended, if it told that.
+    pub sync: Option<fact::SyncStatus>,
     /// It brought readable data and did not ask for the customer.
     pub good: bool,
     /// It came while the customer was wanted or a link was out: data of that re-authorisation.
     pub early: bool,
+    /// It came while a link was out, or later but sent before its customer had finished.
+    pub during_link: bool,
+    /// It was sent before the newest re-authorisation and taken for its data all the same.
+    pub taken: bool,
     /// It moved the status, so subscribers heard of it.
     pub told: bool,
+}
+
+/// The last `account_updated` that told no status that we know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlankUpdate {
+    /// A digest of its body, to know a copy by.
+    pub digest: String,
+    /// Mono's time of sending it.
+    pub stamp: Option<Time>,
 }
 
 /// A delivery without an id of its own, remembered to know its copies by.
@@ -228,18 +243,22 @@ pub struct Seen {
 /// Stamps are Mono's, compared only with each other; times are ours.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Marks {
-    /// The newest stamp that asked for the customer.
-    pub raised: Option<Time>,
+    /// The newest stamps that asked for the customer, in order.
+    pub asked: Vec<Time>,
     /// The newest stamp that showed good consent.
     pub lowered: Option<Time>,
     /// When the customer last authorised, by our clock.
     pub reauthorized_at: Option<Time>,
-    /// The newest stamp of `account_reauthorized`.
-    pub reauthorized: Option<Time>,
+    /// The newest stamps of `account_reauthorized`, in order; none if the last one had no stamp.
+    pub reauthorized: Vec<Time>,
+    /// When a refresh last showed good consent of a customer who was wanted, by our clock.
+    pub refreshed_at: Option<Time>,
     /// The newest stamp that told how a refresh ended.
     pub synced: Option<Time>,
-    /// The last `account_updated`.
+    /// The last `account_updated` with a status that we know.
     pub update: Option<LastUpdate>,
+    /// The last `account_updated` without one, unless its place is lost behind a later one.
+    pub blank_update: Option<BlankUpdate>,
     /// The last `reauthorisation_required`.
     pub required: Option<Seen>,
     /// The last `sync_failed`.

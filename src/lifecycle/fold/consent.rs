@@ -7,8 +7,18 @@ impl Fold {
     pub(super) fn raise(&mut self, stamp: Option<Time>, reason: ReauthReason) {
         let marks = &mut self.state.marks;
         if let Some(stamp) = stamp {
-            marks.raised = marks.raised.max(Some(stamp));
-            if marks.lowered.is_some_and(|lowered| stamp <= lowered) {
+            let is_known = marks.asked.last().is_some_and(|newest| stamp <= *newest);
+            remember(&mut marks.asked, stamp);
+            let is_before = |update: &&mut LastUpdate| is_older(update.stamp, Some(stamp));
+            if let Some(update) = marks.update.as_mut().filter(is_before)
+                && self.state.need.is_none()
+            {
+                update.early = false;
+            }
+            // Good consent was shown since: by a stamp, or by news without one.
+            if marks.lowered.is_some_and(|lowered| stamp <= lowered)
+                || (is_known && self.state.need.is_none())
+            {
                 return;
             }
         }
@@ -43,12 +53,16 @@ impl Fold {
     /// A refresh that worked shows good consent; one that only brought data shows that an
     /// unconfirmed need was none.
     pub(super) fn lower_after_refresh(&mut self, update: &Update) {
+        let wanted = self.state.need.is_some();
         let doubtful =
             self.state.need.as_ref().is_some_and(|n| n.reason == ReauthReason::Unconfirmed);
         if update.sync == Some(SyncStatus::Successful)
             || (doubtful && update.sync != Some(SyncStatus::Failed))
         {
             self.lower(update.stamp);
+        }
+        if wanted && self.state.need.is_none() {
+            self.state.marks.refreshed_at = Some(self.at);
         }
     }
 

@@ -1,11 +1,11 @@
 //! What each of Mono's deliveries means.
 
-use super::*;
+use super::{early::is_good, *};
 
 impl Fold {
     pub(super) fn connected(&mut self, reported: Option<&Reported>) -> Verdict {
-        // An update that overtook it knows better.
-        if self.state.data.status.is_some() {
+        // An update that overtook it knows better, if we knew what it meant.
+        if self.state.data.status.is_some_and(|status| status != DataStatus::Unknown) {
             return Verdict::Ignored(Ignored::NothingNew);
         }
         let processing = Reported { status: DataStatus::Processing, raw: "PROCESSING".into() };
@@ -18,51 +18,74 @@ impl Fold {
     }
 
     pub(super) fn updated(&mut self, update: &Update) -> Verdict {
-        let last = self.state.marks.update.clone();
-        let stale = last.as_ref().is_some_and(|last| is_older(update.stamp, last.stamp));
-        if !stale && last.is_some_and(|last| last.digest == update.digest) {
+        let before = self.state.clone();
+        let (last, blank) = (&before.marks.update, &before.marks.blank_update);
+        if is_copy_of(update, last.as_ref(), blank.as_ref()) {
             return Verdict::Ignored(Ignored::Duplicate);
         }
-        let asks = update.sync == Some(SyncStatus::ReauthorisationRequired);
-        let good = !asks && update.reported.as_ref().is_some_and(|r| r.status.is_readable());
-        let before = self.state.clone();
-        let wanted = before.need.is_some() || before.session.as_ref().is_some_and(Session::is_out);
-        self.note_sync(update.stamp, update.sync);
-        if asks {
-            self.raise(update.stamp, ReauthReason::SyncStatus);
-        } else if update.sync == Some(SyncStatus::Successful) || good {
-            self.lower_after_refresh(update);
-        }
-        if stale {
+        let known = update.reported.as_ref().filter(|told| told.status != DataStatus::Unknown);
+        let stale = is_older(update.stamp, last.as_ref().and_then(|last| last.stamp))
+            || (known.is_none()
+                && is_older(update.stamp, blank.as_ref().and_then(|blank| blank.stamp)));
+        self.consent_of(update, stale);
+        match known {
             // Out of date for the data, yet it may tell of consent that we had not heard of.
-            self.settle_early_data();
-            return if self.state == before {
-                Verdict::Ignored(Ignored::Stale)
-            } else {
-                Verdict::Applied
-            };
+            _ if stale => self.settle_early_data(),
+            Some(reported) => self.take_over(update, reported, &before),
+            None => {
+                // It overwrites nothing, and makes no older news of the data stale.
+                let (digest, stamp) = (update.digest.clone(), update.stamp);
+                self.state.marks.blank_update = Some(BlankUpdate { digest, stamp });
+                if let Some(unknown) = &update.reported {
+                    self.tell(unknown);
+                }
+                self.settle_early_data();
+            }
         }
-        self.state.marks.update = Some(LastUpdate {
-            digest: update.digest.clone(),
-            stamp: update.stamp,
-            reported: update.reported.clone(),
-            good,
-            early: good && wanted,
-            told: false,
-        });
+        if self.state == before { Verdict::Ignored(Ignored::Stale) } else { Verdict::Applied }
+    }
+
+    /// An update that is not older than the last one told a status. `before` is the state it met.
+    fn take_over(&mut self, update: &Update, reported: &Reported, before: &AccountState) {
+        let marks = &mut self.state.marks;
+        // Without stamps only what came last can be known for a copy.
+        marks.blank_update =
+            marks.blank_update.take().filter(|b| b.stamp.is_some() && update.stamp.is_some());
+        let taken = marks.update.as_ref().is_some_and(|last| last.taken);
+        self.state.marks.update = Some(self.last_update(update, reported, before));
         self.state.data.retrieved.clone_from(&update.retrieved);
-        if let Some(reported) = &update.reported {
-            self.receive(reported, asks);
+        if taken && self.is_unanswered() {
+            self.reopen();
+        } else {
+            self.receive(reported);
         }
+        let newest = self.state.marks.reauthorized.last().copied();
         if let Some(last) = &mut self.state.marks.update {
+            last.taken |= taken && self.state.waiting.is_none() && is_older(last.stamp, newest);
             last.told = self.state.data.status != before.data.status;
         }
-        Verdict::Applied
+    }
+
+    /// What an update says of the customer's consent and of the refresh behind it.
+    fn consent_of(&mut self, update: &Update, stale: bool) {
+        if update.sync == Some(SyncStatus::ReauthorisationRequired) {
+            self.raise(update.stamp, ReauthReason::SyncStatus);
+            return;
+        }
+        // An old one says nothing against a need without a stamp, nor twice how a refresh ended.
+        let unplaced = self.state.need.as_ref().is_some_and(|need| need.stamp.is_none());
+        if !(stale && unplaced) && (update.sync == Some(SyncStatus::Successful) || is_good(update))
+        {
+            self.lower_after_refresh(update);
+        }
+        if !(stale && update.stamp == self.state.marks.synced) {
+            self.note_sync(update.stamp, update.sync);
+        }
     }
 
     /// A status came with an update that is not older than the last one.
-    pub(super) fn receive(&mut self, reported: &Reported, asks: bool) {
-        let answers = reported.status.is_outcome() && !asks && self.answers_reauth();
+    pub(super) fn receive(&mut self, reported: &Reported) {
+        let answers = reported.status.is_outcome() && self.answers_reauth();
         match &mut self.state.waiting {
             Some(waiting) if waiting.what == WaitingFor::Reauth && !answers => {
                 // Being fetched right now: whatever is shown afterwards is news.
@@ -73,6 +96,10 @@ impl Fold {
                 }
             }
             Some(_) if reported.status.is_outcome() => {
+                let newest = self.state.marks.reauthorized.last().copied();
+                if let Some(last) = &mut self.state.marks.update {
+                    last.taken = answers && is_older(last.stamp, newest);
+                }
                 self.arrived(reported, CompletionEvidence::AccountUpdated);
             }
             Some(_) => self.tell(reported),
@@ -85,27 +112,6 @@ impl Fold {
                 }
             }
         }
-    }
-
-    /// Whether the last update is data of the re-authorisation that is waited for.
-    ///
-    /// Received after the customer had finished, so it is, unless its stamp says otherwise:
-    /// Mono stamps an update up to a second before the event that it follows, and with a link out
-    /// at most by the life of that link.
-    pub(super) fn answers_reauth(&self) -> bool {
-        let marks = &self.state.marks;
-        let Some(update) = &marks.update else { return false };
-        let (Some(sent), Some(authorized)) = (update.stamp, marks.reauthorized) else {
-            return true;
-        };
-        if sent >= authorized {
-            return true;
-        }
-        let since_asked = marks.raised.is_some_and(|raised| raised <= authorized && sent > raised);
-        let during_link = marks.raised.is_none_or(|raised| raised > authorized)
-            && self.state.session.as_ref().is_some_and(Session::awaits_data)
-            && authorized - sent <= LINK_LIFE;
-        update.good && (since_asked || during_link)
     }
 
     pub(super) fn required(&mut self, stamp: Option<Time>, digest: &str) -> Verdict {
@@ -125,12 +131,17 @@ impl Fold {
     }
 
     pub(super) fn reauthorized(&mut self, stamp: Option<Time>) -> Verdict {
-        let marks = &self.state.marks;
-        if let (Some(stamp), Some(newest)) = (stamp, marks.reauthorized)
-            && stamp <= newest
+        let marks = &mut self.state.marks;
+        if let Some(stamp) = stamp
+            && marks.reauthorized.last().is_some_and(|newest| stamp <= *newest)
         {
-            let same = stamp == newest;
-            return Verdict::Ignored(if same { Ignored::Duplicate } else { Ignored::Stale });
+            let before = marks.reauthorized.clone();
+            remember(&mut marks.reauthorized, stamp);
+            if marks.reauthorized == before {
+                return Verdict::Ignored(Ignored::Duplicate);
+            }
+            self.settle_early_data();
+            return Verdict::Applied;
         }
         let out = self.state.session.as_ref().is_some_and(|session| {
             session.is_out()
@@ -142,12 +153,15 @@ impl Fold {
         if stamp.is_none() && self.state.need.is_none() && !out && recent {
             return Verdict::Ignored(Ignored::Duplicate);
         }
-        let outdated = is_older(stamp, marks.raised);
-        self.state.marks.reauthorized_at = Some(self.at);
-        self.state.marks.reauthorized = stamp.or(self.state.marks.reauthorized);
-        if stamp.is_none() {
+        let outdated = is_older(stamp, marks.asked.last().copied());
+        marks.reauthorized_at = Some(self.at);
+        if let Some(update) = &mut marks.update {
+            update.taken = false;
+        }
+        match stamp {
+            Some(stamp) => remember(&mut marks.reauthorized, stamp),
             // Nothing to hold later stamps against: what is received from now on comes after.
-            self.state.marks.reauthorized = None;
+            None => marks.reauthorized.clear(),
         }
         self.lower(stamp);
         if !outdated && let Some(session) = &mut self.state.session {
@@ -158,44 +172,11 @@ impl Fold {
         self.wait(WaitingFor::Reauth, baseline);
         match update {
             Some(update) if update.early || self.is_stamped_answer() => {
-                self.use_last_update(update)
+                self.use_last_update(&update);
             }
             Some(_) | None => self.set_status(DataStatus::Processing, None),
         }
         Verdict::Applied
-    }
-
-    /// Whether the last update, received before the customer was known to have finished, shows by
-    /// its stamp that it belongs to that re-authorisation all the same.
-    pub(super) fn is_stamped_answer(&self) -> bool {
-        let marks = &self.state.marks;
-        let stamped = marks.update.as_ref().is_some_and(|update| update.stamp.is_some());
-        stamped && marks.reauthorized.is_some() && self.answers_reauth()
-    }
-
-    /// The last update came before the news that it follows: it is that re-authorisation's data.
-    pub(super) fn use_last_update(&mut self, update: LastUpdate) {
-        let Some(reported) = update.reported.filter(|reported| reported.status.is_outcome()) else {
-            self.set_status(DataStatus::Processing, None);
-            return;
-        };
-        self.arrived(&reported, CompletionEvidence::AccountUpdated);
-        self.refreshed = !update.told;
-        if let Some(last) = &mut self.state.marks.update {
-            last.early = false;
-            last.told = true;
-        }
-    }
-
-    /// After stamps were learned out of order: does the last update end the waiting after all?
-    pub(super) fn settle_early_data(&mut self) {
-        let waits = self.state.waiting.as_ref().is_some_and(|w| w.what == WaitingFor::Reauth);
-        if waits
-            && self.is_stamped_answer()
-            && let Some(update) = self.state.marks.update.clone()
-        {
-            self.use_last_update(update);
-        }
     }
 
     pub(super) fn sync_failed(&mut self, stamp: Option<Time>, digest: &str) -> Verdict {
@@ -216,6 +197,7 @@ impl Fold {
         let before = self.state.clone();
         if status == JobStatus::ReauthorisationRequired {
             self.raise(stamp, ReauthReason::JobStatus);
+            self.settle_early_data();
         }
         if self.state == before { Verdict::Ignored(Ignored::NothingNew) } else { Verdict::Applied }
     }
@@ -223,7 +205,7 @@ impl Fold {
     pub(super) fn unlinked(&mut self) -> Verdict {
         let version = self.state.version;
         let session = self.state.session.take().map(|mut session| {
-            if session.is_live() || session.awaits_data() {
+            if session.is_live() || session.status() == ReauthStatus::Authorized {
                 session.stage = Stage::Cancelled { at: self.at };
             }
             session
@@ -231,4 +213,12 @@ impl Fold {
         self.state = AccountState { unlinked: true, version, session, ..AccountState::default() };
         Verdict::Applied
     }
+}
+
+/// Whether an update came before: with a stamp at any time, without one as the last.
+fn is_copy_of(update: &Update, last: Option<&LastUpdate>, blank: Option<&BlankUpdate>) -> bool {
+    let last = last.map(|last| &last.digest);
+    let blank = blank.map(|blank| &blank.digest);
+    let copied = Some(&update.digest);
+    blank.or(last) == copied || (update.stamp.is_some() && (blank == copied || last == copied))
 }

@@ -9,14 +9,15 @@
 mod consent;
 mod data;
 mod deliveries;
+mod early;
 mod looks;
 mod sessions;
 
 use chrono::Duration;
 
 use super::{
-    AccountState, Change, DataStatus, LastUpdate, Need, ReauthReason, Seen, SyncFailure,
-    SyncFailureCode,
+    AccountState, BlankUpdate, Change, DataStatus, LastUpdate, Marks, Need, ReauthReason, Seen,
+    SyncFailure, SyncFailureCode,
     fact::{Fact, JobStatus, Look, Reported, Request, SyncStatus, Update, What},
     session::{CompletionEvidence, LINK_LIFE, ReauthStatus, Session, Stage},
     waiting::{Evidence, Waiting, WaitingFor},
@@ -28,6 +29,9 @@ const COPY_WINDOW: Duration = Duration::hours(1);
 
 /// How long Mono goes on trying to deliver. Source: an integrator's notes, unconfirmed by Mono.
 const RETRY_WINDOW: Duration = Duration::hours(48);
+
+/// How many stamps of a kind are kept, to place news that comes late.
+const STAMPS_KEPT: usize = 8;
 
 /// Why a fact changed nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,7 +155,8 @@ impl Fold {
         let mut changes = Vec::new();
         let to = after.data.status.unwrap_or(DataStatus::Unknown);
         let from = before.data.status;
-        if from != after.data.status || self.refreshed {
+        // To forget a status that said nothing is no news.
+        if (from != after.data.status && from != Some(to)) || self.refreshed {
             let waits = session.filter(|session| session.awaits_data());
             let reauth = moved.or(waits).map(|session| session.id);
             changes.push(Change::DataStatus { from, to, cause, reauth });
@@ -186,7 +191,19 @@ fn is_older(stamp: Option<Time>, than: Option<Time>) -> bool {
     matches!((stamp, than), (Some(stamp), Some(than)) if stamp < than)
 }
 
+/// Keeps `stamp` among the newest of its kind, in order.
+fn remember(stamps: &mut Vec<Time>, stamp: Time) {
+    if let Err(place) = stamps.binary_search(&stamp) {
+        stamps.insert(place, stamp);
+        let surplus = stamps.len().saturating_sub(STAMPS_KEPT);
+        stamps.drain(..surplus);
+    }
+}
+
 /// Whether a delivery is a copy of the last one of its kind.
 fn is_copy(last: Option<&Seen>, digest: &str, now: Time) -> bool {
     last.is_some_and(|last| last.digest == digest && now - last.at < COPY_WINDOW)
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,12 @@ impl Fold {
             session.stage = Stage::Superseded { at: self.at };
             self.superseded = self.state.session.take();
         }
+        if self.state.need.is_none()
+            && let Some(update) = &mut self.state.marks.update
+        {
+            // What it answered is over.
+            update.early = false;
+        }
         self.state.session = Some(Session {
             id: request.id,
             account: fact.account.clone(),
@@ -78,15 +84,20 @@ impl Fold {
             "the gateway stopped before it heard Mono's answer; ask again".into(),
             None,
         );
-        let early = self.state.marks.update.as_ref().is_some_and(|update| update.early);
-        let consent_is_good = self.state.need.is_none() && self.state.marks.lowered.is_some();
+        let early = self.state.marks.update.clone().filter(|update| update.early);
+        let refreshed_at = self.state.marks.refreshed_at;
+        let consent_is_good = self.state.need.is_none();
         let at = self.at;
         let Some(session) = &mut self.state.session else { return };
         if session.stage == Stage::Requested {
             session.failed(failure);
-        } else if early && consent_is_good {
+        } else if let Some(update) = early
+            && consent_is_good
+            && refreshed_at.is_some_and(|at| at >= session.created_at)
+        {
             // The customer did finish, or Mono could not have refreshed: the news of it was lost.
             session.completed(at, CompletionEvidence::AccountUpdated);
+            self.used(&update);
         } else {
             session.stage = Stage::Expired { at };
         }
