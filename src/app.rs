@@ -98,6 +98,7 @@ pub struct Gateway {
     database: Database,
     drain_ms: u64,
     draining: watch::Sender<bool>,
+    engine: Engine,
     servers: Vec<JoinHandle<()>>,
     workers: Vec<JoinHandle<()>>,
     writer: Vec<JoinHandle<()>>,
@@ -182,7 +183,7 @@ impl Gateway {
         let health = Health { database: database.clone(), draining: is_draining.clone(), mode };
         let webhooks = webhook::http::routes(Webhooks::new(lifecycle), Secrets::new(&secrets));
         let routes = http::public(Public {
-            endpoint: Endpoint { engine, pages: pages(&config) },
+            endpoint: Endpoint { engine: engine.clone(), pages: pages(&config) },
             webhooks,
             explorer: config.graphiql.then(|| explorer(mode, &cast)),
             health: health.clone(),
@@ -202,6 +203,7 @@ impl Gateway {
             database,
             drain_ms,
             draining,
+            engine,
             servers,
             workers,
             writer,
@@ -219,6 +221,8 @@ impl Gateway {
             for server in &mut servers {
                 let _ = server.await;
             }
+            // Upgraded connections are no longer the server's.
+            self.engine.all_closed().await;
         };
         if tokio::time::timeout(limit, all).await.is_err() {
             tracing::warn!("requests were still under way; they are cut");

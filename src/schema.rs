@@ -2,7 +2,7 @@
 
 use async_graphql::{
     Context, Enum, ID, Interface, MergedObject, MergedSubscription, Object, Request, Response,
-    Schema as Library, SimpleObject, futures_util::stream::BoxStream,
+    SDLExportOptions, Schema as Library, SimpleObject, Value, futures_util::stream::BoxStream,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -133,30 +133,33 @@ impl std::fmt::Debug for Schema {
     }
 }
 
+/// What the schema says of itself.
+const DESCRIPTION: &str = "Bank accounts that customers linked through Mono: how far their data is, \
+    their transactions, and the customer's consent, asked for again when the bank wants it.";
+
 /// The live schema in the schema definition language.
 #[must_use]
 pub fn sdl() -> String {
-    tidy(
-        &Library::build(Query::default(), Mutation::default(), Subscription::default())
-            .finish()
-            .sdl(),
-    )
+    let schema = Library::build(Query::default(), Mutation::default(), Subscription::default());
+    tidy(&schema.finish().sdl_with_options(style()))
 }
 
 /// The schema of demo mode in the schema definition language.
 #[must_use]
 pub fn demo_sdl() -> String {
-    tidy(
-        &Library::build(Query::default(), WithDemo::default(), Subscription::default())
-            .finish()
-            .sdl(),
-    )
+    let schema = Library::build(Query::default(), WithDemo::default(), Subscription::default());
+    tidy(&schema.finish().sdl_with_options(style()))
+}
+
+fn style() -> SDLExportOptions {
+    SDLExportOptions::new().include_specified_by().use_space_ident().indent_width(2)
 }
 
 /// Lines without trailing blanks, and one end of line at the end.
 fn tidy(sdl: &str) -> String {
     let lines: Vec<_> = sdl.lines().map(str::trim_end).collect();
-    format!("{}\n", lines.join("\n").trim_end())
+    let described = format!("\n\"\"\"\n{DESCRIPTION}\n\"\"\"\nschema {{");
+    format!("{}\n", lines.join("\n").trim_end().replace("\nschema {", &described))
 }
 
 /// Whether a schema answers about itself.
@@ -210,10 +213,10 @@ impl Schema {
     /// Runs a query or a mutation.
     pub async fn execute(&self, request: Request, caller: Caller) -> Response {
         let request = self.request(request, caller);
-        match &self.kind {
+        describe(match &self.kind {
             Kind::Live(schema) => schema.execute(request).await,
             Kind::Demo(schema) => schema.execute(request).await,
-        }
+        })
     }
 
     /// Runs any operation: a subscription answers as often as something happens, others once.
@@ -225,6 +228,17 @@ impl Schema {
             Kind::Demo(schema) => schema.execute_stream(request),
         }
     }
+}
+
+/// The library describes every schema by one sentence of its own, which is about schemas.
+fn describe(mut response: Response) -> Response {
+    if let Value::Object(data) = &mut response.data
+        && let Some(Value::Object(schema)) = data.get_mut("__schema")
+        && let Some(description) = schema.get_mut("description")
+    {
+        *description = Value::from(DESCRIPTION);
+    }
+    response
 }
 
 fn hash(sdl: &str) -> String {

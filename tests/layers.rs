@@ -34,8 +34,13 @@ fn sources() -> Vec<Source> {
         for entry in fs::read_dir(folder).expect("a folder of src") {
             let path = entry.expect("an entry of src").path();
             if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                // Tests may look wherever they like.
+                if path.file_name().is_some_and(|name| name != "tests") {
+                    folders.push(path);
+                }
+            } else if path.extension().is_some_and(|extension| extension == "rs")
+                && path.file_name().is_some_and(|name| name != "tests.rs")
+            {
                 let inner = path.strip_prefix(&root).expect("inside src");
                 let first = inner.components().next().expect("a name");
                 let module = first.as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned();

@@ -32,7 +32,7 @@ export function examples({ mode, accounts }) {
     demo && {
       query: BREAK_SOMETHING,
       variables: json({
-        input: { kind: 'SERVER_ERROR', count: 5, accountId: healthy },
+        input: { kind: 'SERVER_ERROR', count: 20, accountId: healthy },
         id: healthy,
       }),
     },

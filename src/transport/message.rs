@@ -102,6 +102,16 @@ impl Answer {
         Self { response, request, is_request_error }
     }
 
+    /// The same for a subscription: if its root field failed, there is no stream, so nothing ran.
+    #[must_use]
+    pub fn of_subscription(mut self) -> Self {
+        let at_root = |error: &ServerError| error.path.len() <= 1;
+        if self.has_no_data() && self.response.errors.iter().all(at_root) {
+            self.is_request_error = true;
+        }
+        self
+    }
+
     /// Whether the request itself was refused, so that nothing ran.
     #[must_use]
     pub fn is_request_error(&self) -> bool {

@@ -21,7 +21,7 @@ use async_graphql::{
     Request, Response, Variables, futures_util::stream::BoxStream, parser::types::OperationType,
 };
 use futures_util::StreamExt as _;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::{
     access::{Access, AccessError},
@@ -59,6 +59,7 @@ pub struct Limits {
 #[derive(Debug, Default)]
 struct Open {
     connections: AtomicUsize,
+    closed: Notify,
 }
 
 /// A streaming connection that counts as long as it lives.
@@ -70,7 +71,8 @@ pub struct Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.open.connections.fetch_sub(1, Ordering::Relaxed);
+        self.open.connections.fetch_sub(1, Ordering::AcqRel);
+        self.open.closed.notify_waiters();
         metrics::gauge!("mono_gateway_connections", "transport" => self.transport).decrement(1.0);
     }
 }
@@ -178,8 +180,13 @@ impl Engine {
         caller: Caller,
         id: RequestId,
     ) -> BoxStream<'static, Answer> {
+        let is_subscription = prepared.operation == OperationType::Subscription;
         let responses = self.schema.stream(prepared.request, caller);
-        responses.map(move |response: Response| Answer::new(response, id)).boxed()
+        let answer = move |response: Response| {
+            let answer = Answer::new(response, id);
+            if is_subscription { answer.of_subscription() } else { answer }
+        };
+        responses.map(answer).boxed()
     }
 
     /// Ends when the gateway begins to stop.
@@ -189,10 +196,23 @@ impl Engine {
         let _ = draining.wait_for(|draining| *draining).await;
     }
 
-    /// A moment within the time that stopping may take, not the same for all.
+    /// A moment within the time that stopping may take, not the same for all: clients that come
+    /// back all at once would be a burst. Leaves some of that time for saying goodbye.
     #[must_use]
     pub fn drain_delay(&self) -> std::time::Duration {
-        std::time::Duration::from_millis(rand::random_range(0..=self.limits.drain_ms))
+        let latest = self.limits.drain_ms - self.limits.drain_ms / 5;
+        std::time::Duration::from_millis(rand::random_range(0..=latest))
+    }
+
+    /// Ends when no streaming connection is open.
+    pub async fn all_closed(&self) {
+        loop {
+            let closed = self.open.closed.notified();
+            if self.open.connections.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            closed.await;
+        }
     }
 
     /// How many operations one WebSocket may run.

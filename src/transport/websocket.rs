@@ -27,7 +27,6 @@ use crate::{
     error::{ApiError, ErrorCode},
     schema::refusal,
 };
-use async_graphql::parser::types::OperationType;
 
 const PROTOCOL: &str = "graphql-transport-ws";
 
@@ -40,6 +39,9 @@ const SILENT_ROUNDS: u32 = 2;
 
 /// How long one frame may take to be accepted by the other side.
 const SLOWEST_FRAME: Duration = Duration::from_secs(60);
+
+/// How long saying goodbye may take.
+const SLOWEST_GOODBYE: Duration = Duration::from_secs(5);
 
 /// The largest message of a client's, in bytes.
 const LARGEST: usize = 256 * 1024;
@@ -76,6 +78,8 @@ const TOO_MANY: Close = Close(1013, "too many connections are open; try again la
 enum End {
     /// With a close frame.
     Close(u16, String),
+    /// As the other side wants it.
+    Agreed,
     /// The other side is gone.
     Gone,
 }
@@ -105,10 +109,18 @@ async fn serve(engine: Engine, socket: WebSocket) {
     } else {
         connection.run(messages).await
     };
-    if let End::Close(code, reason) = end {
-        let frame = CloseFrame { code, reason: short(&reason).into() };
-        let _ = timeout(SLOWEST_FRAME, connection.sink.send(Message::Close(Some(frame)))).await;
-        let _ = timeout(SLOWEST_FRAME, connection.sink.close()).await;
+    match end {
+        End::Close(code, reason) => {
+            let frame = CloseFrame { code, reason: short(&reason).into() };
+            let _ =
+                timeout(SLOWEST_GOODBYE, connection.sink.send(Message::Close(Some(frame)))).await;
+            let _ = timeout(SLOWEST_GOODBYE, connection.sink.close()).await;
+        }
+        // The answer to a close frame is ready and has only to be sent.
+        End::Agreed => {
+            let _ = timeout(SLOWEST_GOODBYE, connection.sink.close()).await;
+        }
+        End::Gone => {}
     }
 }
 
@@ -123,7 +135,7 @@ fn short(reason: &str) -> &str {
 
 /// What an operation sends.
 enum Sent {
-    Answer(String, u64, bool, Box<Answer>),
+    Answer(String, u64, Box<Answer>),
     Done(String, u64),
 }
 
@@ -198,7 +210,7 @@ impl Session {
             Message::Text(text) => text,
             Message::Binary(_) => return Err(NOT_A_MESSAGE.into()),
             Message::Ping(_) | Message::Pong(_) => return Ok(()),
-            Message::Close(_) => return Err(End::Gone),
+            Message::Close(_) => return Err(End::Agreed),
         };
         let Ok(Json::Object(mut message)) = serde_json::from_str(&text) else {
             return Err(NOT_A_MESSAGE.into());
@@ -257,14 +269,11 @@ impl Session {
         };
         self.serial += 1;
         let serial = self.serial;
-        let is_subscription = prepared.operation == OperationType::Subscription;
         let (answers, operation) = abortable(self.engine.stream(prepared, caller, request));
         let done = id.clone();
         let named = id.clone();
         let sent = answers
-            .map(move |answer| {
-                Sent::Answer(named.clone(), serial, is_subscription, Box::new(answer))
-            })
+            .map(move |answer| Sent::Answer(named.clone(), serial, Box::new(answer)))
             .chain(futures_util::stream::once(async move { Sent::Done(done, serial) }));
         self.operations.insert(id, (serial, operation));
         self.answers.push(sent.boxed());
@@ -292,12 +301,12 @@ impl Session {
 
     async fn told(&mut self, sent: Sent) -> Result<(), End> {
         match sent {
-            Sent::Answer(id, serial, is_subscription, answer) => {
+            Sent::Answer(id, serial, answer) => {
                 if !self.is_under_way(&id, serial) {
                     return Ok(());
                 }
                 // What cannot start is an error, which ends the operation, never an answer.
-                if answer.is_request_error() || (is_subscription && answer.has_no_data()) {
+                if answer.is_request_error() {
                     if let Some((_, operation)) = self.operations.remove(&id) {
                         operation.abort();
                     }

@@ -104,10 +104,10 @@ pub(super) const ASSETS: &[Asset] = &[
         sha256: "49478698b62be918054e49812105ce0f3b54c54f788520b91edfa38753ad4ca6",
     },
     Asset {
-        name: "index-BB8DczCN.js",
+        name: "index-Clcod3Lk.js",
         content_type: "text/javascript; charset=utf-8",
-        gzip: include_bytes!("index-BB8DczCN.js.gz"),
-        sha256: "16f055505fcc3de6d0980036d7462938836ab2e8f87217b956df5aa509a6d0df",
+        gzip: include_bytes!("index-Clcod3Lk.js.gz"),
+        sha256: "e3fd73280e34f371b722bf280ceed9004c88375bf1bd08774c4816f67d1b8e2d",
     },
     Asset {
         name: "index-WST8_Jgi.css",
