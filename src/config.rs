@@ -194,6 +194,9 @@ pub struct Settings {
         hide_env_values = true
     )]
     pub database_url: String,
+    /// A file that holds it.
+    #[arg(long, env = "DATABASE_URL_FILE", global = true, value_name = "FILE")]
+    pub database_url_file: Option<PathBuf>,
     /// Mono's address, without a version in it.
     #[arg(
         long,
@@ -502,7 +505,7 @@ impl Settings {
             bind: self.gateway_bind,
             admin_bind: self.gateway_admin_bind,
             public_url: self.public_url()?,
-            database_url: self.database_url.clone(),
+            database_url: self.database_url()?,
             mono_base_url: self.mono_base_url.clone(),
             mono_secret_key: key.unwrap_or_else(|| SecretString::from("")),
             webhook_secrets,
@@ -551,6 +554,16 @@ impl Settings {
         let (issuer, audience) = (text(&self.gateway_jwt_issuer), text(&self.gateway_jwt_audience));
         let verifier = Verifier::hs256(&secret, issuer.as_deref(), audience.as_deref());
         Ok(Access::Token(Box::new(verifier)))
+    }
+
+    /// Where the database is.
+    ///
+    /// # Errors
+    /// [`ConfigError::Setting`] if it stands in a file that cannot be read.
+    pub fn database_url(&self) -> Result<String, ConfigError> {
+        let in_file = secret("DATABASE_URL", None, self.database_url_file.as_ref())?;
+        let in_file = in_file.map(|url| url.expose_secret().to_owned());
+        Ok(in_file.unwrap_or_else(|| self.database_url.clone()))
     }
 
     fn public_url(&self) -> Result<Option<Url>, ConfigError> {

@@ -157,8 +157,12 @@ async fn wait_for_signal() {
 }
 
 async fn migrate(settings: &Settings, direction: Direction) -> ExitCode {
+    let url = match settings.database_url() {
+        Ok(url) => url,
+        Err(error) => return failed(&error),
+    };
     let done = async {
-        let database = Database::open(&settings.database_url).await?;
+        let database = Database::open(&url).await?;
         match direction {
             Direction::Up => database.migrate().await?,
             Direction::Down => database.migrate_down().await?,
