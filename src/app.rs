@@ -19,7 +19,11 @@ use crate::{
     error::chain,
     events::{self, BusError},
     http::{self, Health, Public},
-    lifecycle::{deadlines, service::Lifecycle, store::StoreError},
+    lifecycle::{
+        deadlines,
+        service::{Lifecycle, Tasks},
+        store::StoreError,
+    },
     mono::{self, BuildError},
     reauth::service::Reauths,
     schema::{Introspection, Parts, Schema},
@@ -101,7 +105,7 @@ pub struct Gateway {
     engine: Engine,
     servers: Vec<JoinHandle<()>>,
     workers: Vec<JoinHandle<()>>,
-    writer: Vec<JoinHandle<()>>,
+    tasks: Tasks,
 }
 
 async fn listen(setting: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
@@ -146,7 +150,7 @@ impl Gateway {
             return Err(StartError::OtherMode { found: head.mode, mode });
         }
         let bus = events::connect(&database).await?;
-        let (lifecycle, writer) = Lifecycle::start(database.clone(), clock.clone(), bus, &head);
+        let (lifecycle, tasks) = Lifecycle::start(database.clone(), clock.clone(), bus, &head);
         let (base_url, key, secrets) = match &stand {
             Some(stand) => (&stand.base_url, &stand.secret_key, vec![stand.webhook_secret.clone()]),
             None => {
@@ -206,7 +210,7 @@ impl Gateway {
             engine,
             servers,
             workers,
-            writer,
+            tasks,
         })
     }
 
@@ -233,12 +237,13 @@ impl Gateway {
         for task in self.workers {
             let _ = task.await;
         }
-        // What was acknowledged is committed already; nobody is left to bring more.
-        for task in &self.writer {
-            task.abort();
-        }
-        for task in self.writer {
-            let _ = task.await;
+        // With the last of those who bring something gone, the writer ends after what they brought.
+        drop(self.engine);
+        self.tasks.reader.abort();
+        if tokio::time::timeout(GRACE, self.tasks.writer).await.is_err() {
+            tracing::warn!(
+                "something was still being asked of Mono; its session ends by its deadline"
+            );
         }
         let _ = tokio::time::timeout(Duration::from_secs(5), self.database.close()).await;
         tracing::info!("stopped");

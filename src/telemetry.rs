@@ -5,22 +5,18 @@
 use std::io::IsTerminal as _;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tracing::{Level, Metadata};
 use tracing_subscriber::{
-    EnvFilter, filter::Directive, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+    EnvFilter, filter::filter_fn, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
 };
 
-/// Crates that see keys, links or personal data go by.
-const CAPPED: [&str; 9] = [
-    "reqwest=warn",
-    "hyper=warn",
-    "hyper_util=warn",
-    "h2=warn",
-    "sqlx=warn",
-    "sea_orm=warn",
-    "sea_orm_migration=warn",
-    "rustls=warn",
-    "tungstenite=warn",
-];
+/// Our own crates. Others see keys, links and personal data go by: of them only warnings are
+/// written, whatever the filter asks for.
+const OWN: [&str; 2] = ["mono_gateway", "mono_simulator"];
+
+fn may_be_written(metadata: &Metadata<'_>) -> bool {
+    *metadata.level() <= Level::WARN || OWN.iter().any(|own| metadata.target().starts_with(own))
+}
 
 /// The filter of log lines is not one.
 #[derive(Debug, thiserror::Error)]
@@ -32,12 +28,8 @@ pub struct BadFilter(#[source] tracing_subscriber::filter::ParseError);
 /// # Errors
 /// [`BadFilter`].
 pub fn log(filter: &str, as_json: bool) -> Result<(), BadFilter> {
-    let mut filter = EnvFilter::builder().parse(filter).map_err(BadFilter)?;
-    for directive in CAPPED {
-        let directive: Directive = directive.parse().map_err(BadFilter)?;
-        filter = filter.add_directive(directive);
-    }
-    let registry = tracing_subscriber::registry().with(filter);
+    let filter = EnvFilter::builder().parse(filter).map_err(BadFilter)?;
+    let registry = tracing_subscriber::registry().with(filter).with(filter_fn(may_be_written));
     let colours = std::io::stderr().is_terminal();
     let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
     let _ = if as_json {

@@ -79,6 +79,15 @@ struct Written {
     recorded: Option<Recorded>,
 }
 
+/// What runs behind the door.
+#[derive(Debug)]
+pub struct Tasks {
+    /// Writes. Ends once the last clone of the door is gone and all that was brought is written.
+    pub writer: JoinHandle<()>,
+    /// Reads the log for subscribers, for ever.
+    pub reader: JoinHandle<()>,
+}
+
 /// The one door. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Lifecycle {
@@ -99,20 +108,20 @@ impl Lifecycle {
         store::head(database.reader()).await
     }
 
-    /// Opens the door: starts the writer and the feed. The tasks end when the last clone is gone.
+    /// Opens the door: starts the writer and the feed.
     #[must_use]
     pub fn start(
         database: Database,
         clock: Clock,
         bus: Arc<dyn EventBus>,
         head: &store::Head,
-    ) -> (Self, Vec<JoinHandle<()>>) {
+    ) -> (Self, Tasks) {
         let feed = Feed::new(database.clone());
         let reader = tokio::spawn(feed.clone().run(bus.clone(), head.last));
         let (queue, entries) = mpsc::channel(QUEUE);
         let writer = Writer { database: database.clone(), bus };
         let writer = tokio::spawn(writer.run(entries));
-        (Self { queue, database, clock, feed }, vec![writer, reader])
+        (Self { queue, database, clock, feed }, Tasks { writer, reader })
     }
 
     /// Records a fact and answers when it is on the disk.

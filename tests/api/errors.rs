@@ -78,6 +78,18 @@ async fn a_read_ends_at_its_deadline() {
 }
 
 #[tokio::test]
+async fn asking_for_a_link_ends_at_its_deadline_and_asks_once() {
+    let world = World::new().await;
+    world.known(HEALTHY).await;
+    world.simulator.add_fault(Fault::slow(60_000).path("/initiate").times(3)).unwrap();
+    let code = world.code(INITIATE, json!({ "input": { "accountId": HEALTHY } })).await;
+    assert_eq!(code, "UPSTREAM_TIMEOUT");
+    let posts = world.simulator.calls().iter().filter(|call| call.method == "POST").count();
+    assert_eq!(posts, 1, "Mono may have heard it");
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn nobody_listening_is_unavailable() {
     let world = World::new().await;
     world.known(HEALTHY).await;

@@ -99,6 +99,15 @@ async fn nothing_configured_is_a_demo_that_tells_the_story() {
         while ask(&query).await["data"]["reauthSession"]["status"] != "COMPLETED" {}
     };
     tokio::time::timeout(DEADLINE, done).await.expect("the story ends well");
+    // The story can be played again at once.
+    let again =
+        format!("mutation {{ simulateReauthRequired(input: {{accountId: \"{id}\"}}) {{ done }} }}");
+    assert_eq!(ask(&again).await["data"]["simulateReauthRequired"]["done"], true);
+    let wanted = async {
+        let query = format!("{{ account(id: \"{id}\") {{ reauth {{ required }} }} }}");
+        while ask(&query).await["data"]["account"]["reauth"]["required"] != true {}
+    };
+    tokio::time::timeout(DEADLINE, wanted).await.expect("the bank asks again");
     let fault = "mutation { simulateFault(input: {kind: GARBAGE, count: 1}) { done }
         simulateWebhook(input: {accountId: \"x\", kind: ACCOUNT_UPDATED, oddity: DUPLICATE}) { done }
         simulateReauthRequired(input: {accountId: \"nobody\"}) { done } }";
