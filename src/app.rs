@@ -7,7 +7,12 @@ use std::{io, net::SocketAddr, time::Duration};
 
 use axum::{Router, serve::ListenerExt as _};
 use secrecy::SecretString;
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::JoinHandle,
+    time::{Instant, timeout_at},
+};
 
 use crate::{
     access::Access,
@@ -36,8 +41,10 @@ use crate::{
 /// How many operations one WebSocket may run.
 const OPERATIONS: usize = 200;
 
-/// How long after the drain stopping may take at most.
+/// How long after the drain stopping may take at most, and how much of that is kept for writing
+/// what waits and for closing the database.
 const GRACE: Duration = Duration::from_millis(900);
+const LAST_STEPS: Duration = Duration::from_millis(600);
 
 /// The gateway cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -150,7 +157,8 @@ impl Gateway {
             return Err(StartError::OtherMode { found: head.mode, mode });
         }
         let bus = events::connect(&database).await?;
-        let (lifecycle, tasks) = Lifecycle::start(database.clone(), clock.clone(), bus, &head);
+        let (lifecycle, tasks) =
+            Lifecycle::start(database.clone(), clock.clone(), bus.clone(), &head);
         let (base_url, key, secrets) = match &stand {
             Some(stand) => (&stand.base_url, &stand.secret_key, vec![stand.webhook_secret.clone()]),
             None => {
@@ -184,7 +192,13 @@ impl Gateway {
             drain_ms: config.drain_ms,
         };
         let engine = Engine::new(schema, clock, is_draining.clone(), limits, config.access.clone());
-        let health = Health { database: database.clone(), draining: is_draining.clone(), mode };
+        let health = Health {
+            database: database.clone(),
+            bus,
+            tasks: [&tasks.writer, &tasks.reader, &workers[0]].map(JoinHandle::abort_handle).into(),
+            draining: is_draining.clone(),
+            mode,
+        };
         let webhooks = webhook::http::routes(Webhooks::new(lifecycle), Secrets::new(&secrets));
         let routes = http::public(Public {
             endpoint: Endpoint { engine: engine.clone(), pages: pages(&config) },
@@ -219,7 +233,7 @@ impl Gateway {
         tracing::info!("stopping");
         // Whoever waits for this learns of it even if nobody waits.
         self.draining.send_replace(true);
-        let limit = Duration::from_millis(self.drain_ms) + GRACE;
+        let end = Instant::now() + Duration::from_millis(self.drain_ms) + GRACE;
         let mut servers = self.servers;
         let all = async {
             for server in &mut servers {
@@ -228,24 +242,19 @@ impl Gateway {
             // Upgraded connections are no longer the server's.
             self.engine.all_closed().await;
         };
-        if tokio::time::timeout(limit, all).await.is_err() {
+        if timeout_at(end - LAST_STEPS, all).await.is_err() {
             tracing::warn!("requests were still under way; they are cut");
         }
         for task in servers.iter().chain(&self.workers) {
             task.abort();
         }
-        for task in self.workers {
-            let _ = task.await;
+        // What was brought so far is written, and everybody answered.
+        self.tasks.close();
+        if timeout_at(end, self.tasks.writer).await.is_err() {
+            tracing::warn!("something could not be written in time; nobody was told that it was");
         }
-        // With the last of those who bring something gone, the writer ends after what they brought.
-        drop(self.engine);
         self.tasks.reader.abort();
-        if tokio::time::timeout(GRACE, self.tasks.writer).await.is_err() {
-            tracing::warn!(
-                "something was still being asked of Mono; its session ends by its deadline"
-            );
-        }
-        let _ = tokio::time::timeout(Duration::from_secs(5), self.database.close()).await;
+        let _ = timeout_at(end, self.database.close()).await;
         tracing::info!("stopped");
     }
 }
@@ -273,7 +282,10 @@ fn pages(config: &Config) -> Pages {
     // Tokens are asked for: a foreign page that rebinds its name has none.
     let asks = matches!(config.access, Access::Token(_));
     let hosts = (!any_name && !asks).then(|| public.into_iter().collect());
-    Pages { origins: config.allowed_origins.clone(), hosts }
+    // A proxy may hand on another name than the one by which the gateway's own pages know it.
+    let own = config.public_url.as_ref().map(|url| url.origin().ascii_serialization());
+    let origins = config.allowed_origins.iter().cloned().chain(own).collect();
+    Pages { origins, hosts }
 }
 
 fn explorer(mode: &'static str, cast: &Cast) -> Explorer {

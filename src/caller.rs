@@ -97,6 +97,13 @@ impl Caller {
         self.0.ends_at
     }
 
+    /// Whether another token of theirs says the same, but for its end.
+    #[must_use]
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let (a, b) = (&self.0, &other.0);
+        (&a.owner, &a.reach, &a.scopes) == (&b.owner, &b.reach, &b.scopes)
+    }
+
     /// Whether they may see this account. Somebody else's account is answered like an unknown one.
     #[must_use]
     pub fn may_see(&self, account: &AccountId) -> bool {

@@ -405,7 +405,10 @@ impl Cli {
                         file.display()
                     )));
                 }
-                command = command.mut_arg(id, |argument| argument.default_value(value));
+                command = command.mut_arg(id, |argument| {
+                    // Shown in no help: it may be a secret.
+                    argument.default_value(value).hide_default_value(true)
+                });
             }
         }
         let matches = command

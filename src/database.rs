@@ -89,9 +89,12 @@ impl Database {
         if url.starts_with("sqlite:") {
             Self::open_sqlite(url).await
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            let pool = SeaDatabase::connect(options(url, POSTGRES_CONNECTIONS))
-                .await
-                .map_err(DatabaseError::Open)?;
+            let mut options = options(url, POSTGRES_CONNECTIONS);
+            // A row that somebody locked by hand must not hold up all the others for ever.
+            options.test_before_acquire(true).map_sqlx_postgres_opts(|options| {
+                options.options([("lock_timeout", "5s"), ("statement_timeout", "15s")])
+            });
+            let pool = SeaDatabase::connect(options).await.map_err(DatabaseError::Open)?;
             let setting = "synchronous_commit";
             let value = value(&pool, "SHOW synchronous_commit").await?;
             if value == "off" {
@@ -104,7 +107,10 @@ impl Database {
     }
 
     async fn open_sqlite(url: &str) -> Result<Self, DatabaseError> {
+        // Never given back for being idle or old: what is in memory would go with it, and a reader
+        // cannot come before the writer that makes its files.
         let mut write = options(url, 1);
+        write.idle_timeout(None).max_lifetime(None);
         write.map_sqlx_sqlite_opts(|options| {
             options
                 .journal_mode(SqliteJournalMode::Wal)
@@ -118,10 +124,12 @@ impl Database {
             return Err(DatabaseError::OldSqlite(version));
         }
         // A memory database exists once per connection: whoever writes it must read it, too.
-        let reader = if url.contains(":memory:") || url.contains("mode=memory") {
+        let in_memory = url.contains(":memory:") || url.contains("mode=memory");
+        let reader = if in_memory {
             writer.clone()
         } else {
             let mut read = options(url, READERS);
+            read.idle_timeout(None).max_lifetime(None);
             read.map_sqlx_sqlite_opts(|options| {
                 options
                     .read_only(true)
@@ -132,7 +140,7 @@ impl Database {
         };
         let database = Self { writer, reader };
         database.require("synchronous", "PRAGMA synchronous", "2").await?;
-        if !url.contains("memory") {
+        if !in_memory {
             database.require("journal_mode", "PRAGMA journal_mode", "wal").await?;
         }
         Ok(database)
@@ -160,7 +168,7 @@ impl Database {
         &self.reader
     }
 
-    /// The connections themselves, for what only the driver can do (`LISTEN`).
+    /// For writing a single statement, and for what only the driver can do (`LISTEN`).
     #[must_use]
     pub fn writer(&self) -> &DatabaseConnection {
         &self.writer
@@ -201,7 +209,7 @@ impl Database {
         Ok(())
     }
 
-    /// Takes everything back. For the command line.
+    /// Takes the newest migration back. For the command line.
     ///
     /// # Errors
     /// Whatever the database says.
@@ -220,13 +228,21 @@ impl Database {
         Ok(all.map(|name| (name.clone(), applied.contains(&name))).collect())
     }
 
+    /// How many migrations are to come.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Newer`].
+    pub async fn pending(&self) -> Result<usize, DatabaseError> {
+        self.refuse_newer().await?;
+        Ok(self.migrations().await?.iter().filter(|(_, applied)| !applied).count())
+    }
+
     /// Refuses a database that has migrations to come.
     ///
     /// # Errors
     /// [`DatabaseError::Pending`] or [`DatabaseError::Newer`].
     pub async fn require_migrated(&self) -> Result<(), DatabaseError> {
-        self.refuse_newer().await?;
-        let pending = self.migrations().await?.iter().filter(|(_, applied)| !applied).count();
+        let pending = self.pending().await?;
         if pending == 0 { Ok(()) } else { Err(DatabaseError::Pending(pending)) }
     }
 

@@ -166,12 +166,6 @@ impl ApiError {
         self.code
     }
 
-    /// Its text.
-    #[must_use]
-    pub fn message(&self) -> &str {
-        &self.message
-    }
-
     /// When it is worth trying again, in milliseconds from now.
     #[must_use]
     pub fn retry_after_ms(&self) -> Option<u64> {

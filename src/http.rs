@@ -12,7 +12,7 @@ use axum::{
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
-use tokio::{sync::watch, time::timeout};
+use tokio::{sync::watch, task::AbortHandle, time::timeout};
 use tower_http::{
     catch_panic::CatchPanicLayer,
     cors::{AllowOrigin, CorsLayer},
@@ -20,6 +20,7 @@ use tower_http::{
 
 use crate::{
     database::Database,
+    events::EventBus,
     transport::{
         browser::Pages,
         graphiql::{self, Explorer},
@@ -49,6 +50,10 @@ pub struct Public {
 pub struct Health {
     /// The database that must answer.
     pub database: Database,
+    /// What other replicas are heard by.
+    pub bus: Arc<dyn EventBus>,
+    /// What must be running for anything to be kept and told.
+    pub tasks: Vec<AbortHandle>,
     /// True once the gateway stops.
     pub draining: watch::Receiver<bool>,
     /// `demo` or `live`.
@@ -104,12 +109,14 @@ async fn ready(State(health): State<Health>) -> Response {
         && matches!(timeout(ANSWERS_WITHIN, health.database.require_migrated()).await, Ok(Ok(())));
     let draining = *health.draining.borrow();
     let word = |good: bool| if good { "ok" } else { "failed" };
-    let is_ready = migrated && !draining;
+    let bus = health.bus.is_connected();
+    let running = !health.tasks.iter().any(AbortHandle::is_finished);
+    let is_ready = migrated && bus && running && !draining;
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = json!({
         "status": if draining { "stopping" } else { word(is_ready) },
         "mode": health.mode,
-        "checks": { "database": word(database), "migrations": word(migrated), "bus": word(database) },
+        "checks": { "database": word(database), "migrations": word(migrated), "bus": word(bus), "tasks": word(running) },
     });
     (status, Json(body)).into_response()
 }
@@ -153,7 +160,7 @@ async fn nothing_here() -> Response {
 
 fn after_a_panic(_: Box<dyn std::any::Any + Send>) -> Response {
     let body = json!({ "errors": [{
-        "message": "the gateway failed to answer this",
+        "message": "the gateway failed to answer this; its log has the reason",
         "extensions": { "code": "INTERNAL" },
     }] });
     (StatusCode::INTERNAL_SERVER_ERROR, Json(body)).into_response()

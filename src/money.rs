@@ -3,7 +3,7 @@
 use async_graphql::{InputValueError, InputValueResult, Object, Scalar, ScalarType, Value};
 
 /// The largest amount that JavaScript reads exactly, in minor units: 2^53.
-const LARGEST: i64 = 1 << 53;
+const LARGEST: u64 = 1 << 53;
 
 /// The code ISO 4217 keeps for "no currency": what an amount has whose currency nobody told us.
 pub const NO_CURRENCY: &str = "XXX";
@@ -19,9 +19,9 @@ impl ScalarType for MinorUnits {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {
             Value::Number(number) => {
-                number.as_i64().filter(|n| n.abs() <= LARGEST).map(MinorUnits).ok_or_else(|| {
-                    InputValueError::custom("an amount is a whole number of minor units")
-                })
+                number.as_i64().filter(|n| n.unsigned_abs() <= LARGEST).map(MinorUnits).ok_or_else(
+                    || InputValueError::custom("an amount is a whole number of minor units"),
+                )
             }
             Value::Null
             | Value::String(_)
@@ -53,7 +53,7 @@ pub fn minor_units(json: &str) -> Result<i64, BadAmount> {
         Some(_) => return Err(BadAmount),
         None => json,
     };
-    whole.parse().ok().filter(|n: &i64| n.abs() <= LARGEST).ok_or(BadAmount)
+    whole.parse().ok().filter(|n: &i64| n.unsigned_abs() <= LARGEST).ok_or(BadAmount)
 }
 
 /// Mono's spelling of a currency as ISO 4217 has it, or nothing if it is not one.
@@ -132,7 +132,17 @@ mod tests {
         assert_eq!(minor_units("9007199254740992"), Ok(1 << 53));
         assert_eq!(minor_units("-5"), Ok(-5));
         assert_eq!(minor_units("10.00"), Ok(10));
-        for bad in ["9007199254740993", "10.5", "1e3", "1e999", "\"10\"", "true", "{}", ""] {
+        for bad in [
+            "9007199254740993",
+            "-9223372036854775808",
+            "10.5",
+            "1e3",
+            "1e999",
+            "\"10\"",
+            "true",
+            "{}",
+            "",
+        ] {
             assert_eq!(minor_units(bad), Err(BadAmount), "{bad}");
         }
     }

@@ -4,6 +4,7 @@ use async_graphql::{
     Context, Enum, ID, Interface, MergedObject, MergedSubscription, Object, Request, Response,
     SDLExportOptions, Schema as Library, SimpleObject, Value, futures_util::stream::BoxStream,
 };
+use futures_util::StreamExt as _;
 use sha2::{Digest as _, Sha256};
 
 pub use crate::lifecycle::feed::CursorSlot;
@@ -79,7 +80,9 @@ async fn node(ctx: &Context<'_>, id: &str) -> Result<Option<Node>> {
     if id.starts_with(ReauthId::PREFIX) {
         return Ok(find_session(ctx, id).await?.map(Node::ReauthSession));
     }
-    match Account::find(ctx, AccountId::parse(id)?).await {
+    // Nothing has an id of another shape.
+    let Ok(account) = AccountId::parse(id) else { return Ok(None) };
+    match Account::find(ctx, account).await {
         Ok(account) => Ok(Some(Node::Account(account))),
         Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
         Err(error) => Err(error),
@@ -223,10 +226,11 @@ impl Schema {
     #[must_use]
     pub fn stream(&self, request: Request, caller: Caller) -> BoxStream<'static, Response> {
         let request = self.request(request, caller);
-        match &self.kind {
+        let responses = match &self.kind {
             Kind::Live(schema) => schema.execute_stream(request),
             Kind::Demo(schema) => schema.execute_stream(request),
-        }
+        };
+        responses.map(describe).boxed()
     }
 }
 

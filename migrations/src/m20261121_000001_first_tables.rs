@@ -4,6 +4,7 @@
 use sea_orm_migration::{
     prelude::*,
     schema::{big_integer, big_integer_null, blob, boolean, text, text_null},
+    sea_orm::DbBackend,
 };
 
 #[derive(DeriveMigrationName)]
@@ -24,6 +25,10 @@ const PARTIAL_INDEXES: [&str; 5] = [
      WHERE mono_event_id IS NOT NULL",
 ];
 
+/// Columns whose order is that of their bytes, whatever language the database speaks: lists are
+/// paged by them.
+const IDS: [(&str, &str); 2] = [("account_state", "account_id"), ("reauth_session", "id")];
+
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     fn use_transaction(&self) -> Option<bool> {
@@ -33,6 +38,14 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for table in tables() {
             manager.create_table(table).await?;
+        }
+        if manager.get_database_backend() == DbBackend::Postgres {
+            for column in IDS {
+                let (table, column) = column;
+                let sql =
+                    format!("ALTER TABLE {table} ALTER COLUMN {column} TYPE text COLLATE \"C\"");
+                manager.get_connection().execute_unprepared(&sql).await?;
+            }
         }
         for index in indexes() {
             manager.create_index(index).await?;
@@ -65,7 +78,7 @@ fn tables() -> Vec<TableCreateStatement> {
             .table("log_meta")
             .col(big_integer("id").primary_key())
             .col(text("epoch"))
-            // DEMO or LIVE: invented accounts and real ones never share a database.
+            // demo or live: invented accounts and real ones never share a database.
             .col(text("mode"))
             .col(big_integer("trimmed_through"))
             .to_owned(),

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::{
     caller::{Caller, Reach, Scope},
-    clock::{Time, from_ms},
+    clock::from_ms,
     error::{ApiError, ErrorCode},
     ids::AccountId,
 };
@@ -157,12 +157,6 @@ impl Access {
                 verifier.caller(token.trim())
             }
         }
-    }
-
-    /// Whether this caller is still who they were at `now`.
-    #[must_use]
-    pub fn holds(caller: &Caller, now: Time) -> bool {
-        caller.ends_at().is_none_or(|ends_at| now < ends_at)
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{
     Context, ID, InputObject, InputType, Name, Object, SelectionField, SimpleObject, Value,
 };
+use chrono::NaiveDate;
 use futures_util::future::join_all;
 
 use super::{loader::Loaders, service::Observed};
@@ -24,7 +25,7 @@ use crate::{
     reauth::graphql::ReauthSession,
     scalar::DateTime,
     transaction::{
-        Freshness, FreshnessState, PageRequest,
+        Filter, Freshness, FreshnessState, PageRequest,
         graphql::{TransactionConnection, TransactionFilter},
     },
 };
@@ -84,7 +85,8 @@ impl Account {
         if state.as_ref().is_some_and(|state| state.unlinked) {
             return Err(not_found());
         }
-        let wanted = Wanted::of(ctx.field());
+        let today = loaders.sources().accounts.lifecycle().clock().now().date_naive();
+        let wanted = Wanted::of(ctx.field(), today);
         let known = state.filter(|state| {
             let status = state.data.status.is_some_and(|status| status != DataStatus::Unknown);
             !wanted.details && (status || !wanted.status)
@@ -156,14 +158,14 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn of(field: SelectionField<'_>) -> Self {
+    fn of(field: SelectionField<'_>, today: NaiveDate) -> Self {
         let mut wanted = Self::default();
         for field in field.selection_set().filter(is_included) {
             match field.name() {
                 name if OF_MONO.contains(&name) => wanted.details = true,
                 "dataStatus" | "dataStatusRaw" => wanted.status = true,
                 "transactions" => {
-                    if let Some(page) = page_request(&field) {
+                    if let Some(page) = page_request(&field, today) {
                         wanted.pages.push(page);
                     }
                 }
@@ -190,7 +192,7 @@ fn is_included(field: &SelectionField<'_>) -> bool {
 
 /// The page that a `transactions` field will ask for. Nothing if its arguments are wrong, which
 /// the field says itself, or if it may not ask at all.
-fn page_request(field: &SelectionField<'_>) -> Option<PageRequest> {
+fn page_request(field: &SelectionField<'_>, today: NaiveDate) -> Option<PageRequest> {
     let arguments = field.arguments().ok()?;
     fn argument<T: InputType>(arguments: &[(Name, Value)], name: &str) -> Option<T> {
         let (_, value) = arguments.iter().find(|(argument, _)| argument == name)?;
@@ -201,16 +203,12 @@ fn page_request(field: &SelectionField<'_>) -> Option<PageRequest> {
         return None;
     }
     let after: Option<String> = argument::<Option<String>>(&arguments, "after").flatten();
-    let filter = argument_filter.flatten().unwrap_or_default();
-    // A filter whose end is left open depends on the day; the field itself will ask.
-    if filter.start.is_some() && filter.end.is_none() {
-        return None;
-    }
+    let filter = Filter::from(argument_filter.flatten().unwrap_or_default());
     PageRequest::new(
         argument::<Option<i32>>(&arguments, "page").flatten(),
         argument::<Option<i32>>(&arguments, "first").flatten(),
         after.as_deref(),
-        filter.into(),
+        filter.checked(today).ok()?,
     )
     .ok()
 }
@@ -362,7 +360,7 @@ impl Account {
         require_fresh: bool,
     ) -> Result<TransactionConnection> {
         let clock = self.loaders.sources().accounts.lifecycle().clock();
-        let filter = crate::transaction::Filter::from(filter.unwrap_or_default());
+        let filter = Filter::from(filter.unwrap_or_default());
         let filter = filter.checked(clock.now().date_naive())?;
         let request = PageRequest::new(page, first, after.as_deref(), filter)?;
         let freshness = Freshness::of_transactions(&self.state);

@@ -3,10 +3,12 @@
 use std::process::ExitCode;
 
 use mono_gateway::{
-    app::open_database,
+    app::StartError,
     config::{Mode, Settings},
+    database::Database,
     error::chain,
     events,
+    lifecycle::service::Lifecycle,
     mono::{Client, MonoError},
 };
 
@@ -28,9 +30,9 @@ pub(crate) async fn run(settings: &Settings) -> ExitCode {
         let (Ok(text) | Err(text)) = result;
         print(&format!("{what:<10} {text}\n"));
     };
-    match open_database(&config).await {
+    match Database::open(&config.database_url).await {
         Ok(database) => {
-            say("database", Ok("ok, migrations applied".into()));
+            say("database", look_at(&database, config.mode).await.map_err(|error| chain(&error)));
             let bus = events::connect(&database).await;
             say("bus", bus.map(|_| "ok".into()).map_err(|error| chain(&error)));
             database.close().await;
@@ -46,6 +48,20 @@ pub(crate) async fn run(settings: &Settings) -> ExitCode {
     };
     say("mono", mono);
     if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Whether `serve` would take this database.
+async fn look_at(database: &Database, mode: Mode) -> Result<String, StartError> {
+    let pending = database.pending().await?;
+    if pending > 0 {
+        return Ok(format!("ok, with {pending} migration(s) that serve will apply"));
+    }
+    let found = Lifecycle::log(database, mode.as_str()).await?.mode;
+    if found == mode.as_str() {
+        Ok("ok, migrations applied".into())
+    } else {
+        Err(StartError::OtherMode { found, mode: mode.as_str() })
+    }
 }
 
 fn mend(error: MonoError) -> String {

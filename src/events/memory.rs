@@ -21,4 +21,8 @@ impl EventBus for MemoryBus {
     async fn woken(&self) {
         self.notify.notified().await;
     }
+
+    fn is_connected(&self) -> bool {
+        true
+    }
 }

@@ -26,10 +26,16 @@ pub struct BusError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 #[async_trait]
 pub trait EventBus: Send + Sync + std::fmt::Debug {
     /// Says that the log has grown. Call it after the commit.
+    ///
+    /// # Errors
+    /// [`BusError`]; then the news waits for the periodic read.
     async fn publish(&self) -> Result<(), BusError>;
 
     /// Ends at a wake-up. Wake-ups that come while nobody waits are kept as one.
     async fn woken(&self);
+
+    /// Whether other replicas are heard right now.
+    fn is_connected(&self) -> bool;
 }
 
 /// The bus that goes with this database: one process for SQLite, `NOTIFY` for PostgreSQL.

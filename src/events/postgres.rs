@@ -1,6 +1,12 @@
 //! Several replicas over one PostgreSQL: `NOTIFY` once per committed batch.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait as _, DatabaseConnection};
@@ -20,11 +26,12 @@ const RECONNECT: Duration = Duration::from_millis(500);
 pub struct PostgresBus {
     pool: DatabaseConnection,
     notify: Arc<Notify>,
+    connected: Arc<AtomicBool>,
     listener: JoinHandle<()>,
 }
 
 impl PostgresBus {
-    /// Listens on a connection of its own.
+    /// Listens on a connection of the pool's that it keeps.
     ///
     /// # Errors
     /// [`BusError`] if that cannot be had.
@@ -32,8 +39,9 @@ impl PostgresBus {
         let pool = database.writer().clone();
         let first = listen(&pool).await.map_err(|error| BusError(error.into()))?;
         let notify = Arc::new(Notify::new());
-        let listener = tokio::spawn(run(pool.clone(), first, notify.clone()));
-        Ok(Self { pool, notify, listener })
+        let connected = Arc::new(AtomicBool::new(true));
+        let listener = run(pool.clone(), first, notify.clone(), connected.clone());
+        Ok(Self { pool, notify, connected, listener: tokio::spawn(listener) })
     }
 }
 
@@ -50,11 +58,17 @@ async fn listen(pool: &DatabaseConnection) -> Result<PgListener, sqlx::Error> {
 }
 
 /// Passes wake-ups on. A connection that was lost may have lost some: that counts as one.
-async fn run(pool: DatabaseConnection, mut listener: PgListener, notify: Arc<Notify>) {
+async fn run(
+    pool: DatabaseConnection,
+    mut listener: PgListener,
+    notify: Arc<Notify>,
+    connected: Arc<AtomicBool>,
+) {
     loop {
         match listener.try_recv().await {
             Ok(_) => notify.notify_one(),
             Err(error) => {
+                connected.store(false, Ordering::Relaxed);
                 tracing::warn!(%error, "listening to the other replicas anew");
                 listener = loop {
                     tokio::time::sleep(RECONNECT).await;
@@ -62,6 +76,7 @@ async fn run(pool: DatabaseConnection, mut listener: PgListener, notify: Arc<Not
                         break listener;
                     }
                 };
+                connected.store(true, Ordering::Relaxed);
                 notify.notify_one();
             }
         }
@@ -80,5 +95,9 @@ impl EventBus for PostgresBus {
 
     async fn woken(&self) {
         self.notify.notified().await;
+    }
+
+    fn is_connected(&self) -> bool {
+        self.connected.load(Ordering::Relaxed)
     }
 }

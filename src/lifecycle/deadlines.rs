@@ -2,15 +2,16 @@
 //! expire. Each deadline stands in the database, so it survives a restart, and is claimed, so one
 //! replica takes it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use futures_util::{StreamExt as _, stream};
 use sha2::{Digest as _, Sha256};
+use tokio::{sync::Semaphore, task::JoinSet};
 
 use super::{
     RetrievedData,
     fact::{Look, Reported, What},
     service::Lifecycle,
+    session::Session,
     store,
 };
 use crate::{
@@ -24,69 +25,107 @@ use crate::{
 /// How often the database is asked for what is due.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// How many accounts are looked at in one round, and how many of them at once.
+/// How many accounts are taken in one round.
 const ROUND: u64 = 64;
-const AT_ONCE: usize = 16;
+
+/// How many accounts are looked at at once.
+const LOOKS: usize = 16;
 
 /// How long a replica may take over one deadline before another may.
-const CLAIM: chrono::Duration = chrono::Duration::seconds(30);
+const CLAIM: chrono::Duration = chrono::Duration::seconds(60);
 
 /// Looks after deadlines, for ever.
 pub async fn run(lifecycle: Lifecycle, mono: Client, database: Database) {
+    let worker = Worker { lifecycle, mono, database, looks: Arc::new(Semaphore::new(LOOKS)) };
+    let mut under_way = JoinSet::new();
     loop {
         tokio::select! {
             () = tokio::time::sleep(PERIOD) => {}
-            () = lifecycle.clock().moved() => {}
+            () = worker.lifecycle.clock().moved() => {}
         }
-        while round(&lifecycle, &mono, &database).await {}
+        while worker.round(&mut under_way).await {}
+        while under_way.try_join_next().is_some() {}
     }
 }
 
-/// Does what is due now. True if there may be more.
-async fn round(lifecycle: &Lifecycle, mono: &Client, database: &Database) -> bool {
-    let now = lifecycle.clock().now();
-    match store::next_deadlines(database.reader(), now, ROUND).await {
-        Ok(accounts) => {
-            let full = accounts.len() as u64 == ROUND;
-            stream::iter(accounts)
-                .for_each_concurrent(AT_ONCE, |account| async move {
-                    if let Err(error) = meet(lifecycle, mono, database, &account).await {
-                        tracing::error!(%account, cause = %chain(error.as_ref()), "a deadline was not met; it stays due");
-                    }
-                })
-                .await;
-            full
-        }
-        Err(error) => {
-            tracing::error!(cause = %chain(&error), "deadlines cannot be read; trying again");
-            false
-        }
-    }
+#[derive(Clone)]
+struct Worker {
+    lifecycle: Lifecycle,
+    mono: Client,
+    database: Database,
+    looks: Arc<Semaphore>,
 }
 
-async fn meet(
-    lifecycle: &Lifecycle,
-    mono: &Client,
-    database: &Database,
-    account: &AccountId,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let now = lifecycle.clock().now();
-    if !store::claim(database.writer(), account, now, now + CLAIM).await? {
-        return Ok(());
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+impl Worker {
+    /// Takes what is due now. True if something was taken and there may be more.
+    async fn round(&self, under_way: &mut JoinSet<()>) -> bool {
+        let now = self.lifecycle.clock().now();
+        let due = match store::next_deadlines(self.database.reader(), now, ROUND).await {
+            Ok(due) => due,
+            Err(error) => {
+                tracing::error!(cause = %chain(&error), "deadlines cannot be read; trying again");
+                return false;
+            }
+        };
+        let is_full = due.len() as u64 == ROUND;
+        let mut taken = false;
+        for account in due {
+            match self.take(&account, under_way).await {
+                Ok(was_taken) => taken |= was_taken,
+                Err(error) => {
+                    tracing::error!(%account, cause = %chain(error.as_ref()), "a deadline was not met; it stays due");
+                }
+            }
+        }
+        taken && is_full
     }
-    let state = lifecycle.states(std::slice::from_ref(account)).await?.remove(account);
-    let waiting = state.and_then(|state| state.waiting);
-    if waiting.is_some_and(|waiting| waiting.next_at <= now) {
-        let asked_at = lifecycle.clock().now();
-        let what = match mono.account(account).await {
+
+    /// Meets one deadline. A look, which may take long, goes on by itself: one bank that is slow
+    /// must not hold up the others' deadlines.
+    async fn take(
+        &self,
+        account: &AccountId,
+        under_way: &mut JoinSet<()>,
+    ) -> Result<bool, Failure> {
+        let now = self.lifecycle.clock().now();
+        let until = now + CLAIM;
+        if !store::claim(self.database.writer(), account, now, until).await? {
+            return Ok(false);
+        }
+        let state = self.lifecycle.states(std::slice::from_ref(account)).await?.remove(account);
+        let state = state.unwrap_or_default();
+        let session_is_due = state.session.as_ref().and_then(Session::deadline);
+        if session_is_due.is_some_and(|at| at <= now) {
+            self.lifecycle.record(account.clone(), What::TimePassed).await?;
+        }
+        let is_due = state.waiting.is_some_and(|waiting| waiting.next_at <= now);
+        let place = self.looks.clone().try_acquire_owned().ok().filter(|_| is_due);
+        let has_place = place.is_some();
+        if let Some(place) = place {
+            let (worker, account) = (self.clone(), account.clone());
+            under_way.spawn(async move {
+                if let Err(error) = worker.look(&account, until).await {
+                    tracing::error!(%account, cause = %chain(error.as_ref()), "a look was not recorded; it stays due");
+                }
+                drop(place);
+            });
+        } else {
+            store::release(self.database.writer(), account, until).await?;
+        }
+        Ok(has_place || !is_due)
+    }
+
+    async fn look(&self, account: &AccountId, until: Time) -> Result<(), Failure> {
+        let asked_at = self.lifecycle.clock().now();
+        let what = match self.mono.account(account).await {
             Ok(details) => What::Looked(look(account, &details, asked_at, true)),
             Err(error) => What::LookFailed { code: error.code().as_str().to_owned() },
         };
-        lifecycle.record(account.clone(), what).await?;
+        self.lifecycle.record(account.clone(), what).await?;
+        Ok(store::release(self.database.writer(), account, until).await?)
     }
-    lifecycle.record(account.clone(), What::TimePassed).await?;
-    store::release(database.writer(), account).await?;
-    Ok(())
 }
 
 /// What an account's details show, as evidence: a status, and digests that tell a change.

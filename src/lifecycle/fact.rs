@@ -175,6 +175,8 @@ pub enum What {
         id: ReauthId,
         /// The reason as a code.
         code: SyncFailureCode,
+        /// The code of the error that the caller got.
+        told: String,
         /// The reason as a sentence.
         message: String,
     },

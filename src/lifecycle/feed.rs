@@ -18,7 +18,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::{
     AccountState, LoggedChange,
-    store::{self, Head, StoreError},
+    store::{self, Head, Piece, StoreError},
 };
 use crate::{database::Database, events::EventBus, ids::AccountId};
 
@@ -134,10 +134,10 @@ impl Feed {
             let _ = tokio::time::timeout(PERIOD, bus.woken()).await;
             loop {
                 match store::changes_after(self.database.reader(), position, PAGE).await {
-                    Ok(changes) if changes.is_empty() => break,
-                    Ok(changes) => {
+                    Ok(Piece { through: None, .. }) => break,
+                    Ok(Piece { changes, through: Some(through) }) => {
+                        position = through;
                         for change in changes {
-                            position = change.seq;
                             self.hand_out(Arc::new(change));
                         }
                     }
@@ -167,13 +167,6 @@ impl Feed {
     /// Drops the queues of accounts that nobody listens to any more.
     fn forget_idle(&self) {
         self.accounts().retain(|_, sender| sender.receiver_count() > 0);
-    }
-
-    /// How many subscribers listen.
-    #[must_use]
-    pub fn listeners(&self) -> usize {
-        let of_one: usize = self.accounts().values().map(Sender::receiver_count).sum();
-        of_one + self.all.receiver_count()
     }
 
     /// Where the log stands.
@@ -238,8 +231,7 @@ impl Listener {
         self.reading = true;
     }
 
-    /// The next changes, in order, each once. Waits for one if there is none. An empty answer
-    /// means that the feed has ended.
+    /// The next changes, in order, each once. Waits for one if there is none.
     ///
     /// # Errors
     /// [`StoreError`]; asking again goes on where this failed.
@@ -247,15 +239,18 @@ impl Listener {
         loop {
             if self.reading {
                 let db = self.feed.database.reader();
-                let changes = match &self.account {
+                let piece = match &self.account {
                     Some(id) => store::changes_of_after(db, id, self.position, PAGE).await?,
                     None => store::changes_after(db, self.position, PAGE).await?,
                 };
-                if let Some(last) = changes.last() {
-                    self.position = last.seq;
-                    return Ok(changes.into_iter().map(Arc::new).collect());
+                match piece.through {
+                    Some(through) => self.position = through,
+                    None => self.reading = false,
                 }
-                self.reading = false;
+                if !piece.changes.is_empty() {
+                    return Ok(piece.changes.into_iter().map(Arc::new).collect());
+                }
+                continue;
             }
             match self.receiver.recv().await {
                 Ok(change) if change.seq > self.position => {
@@ -267,7 +262,8 @@ impl Listener {
                     metrics::counter!("mono_gateway_subscriptions_lagged_total").increment(1);
                     self.reading = true;
                 }
-                Err(RecvError::Closed) => return Ok(Vec::new()),
+                // The feed's own end is held by this listener, so it does not come.
+                Err(RecvError::Closed) => std::future::pending().await,
             }
         }
     }

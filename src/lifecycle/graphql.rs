@@ -251,7 +251,9 @@ struct Follower {
     topic: Topic,
     epoch: String,
     listener: Listener,
-    ready: VecDeque<Told>,
+    /// What comes first, then what was read of the log and not told yet.
+    first: VecDeque<Told>,
+    ready: VecDeque<Arc<LoggedChange>>,
     loaders: Loaders,
     slot: CursorSlot,
 }
@@ -268,13 +270,11 @@ async fn follow(
     require(loaders.caller(), Scope::AccountsRead)?;
     let account = account_id.map(|id| AccountId::parse(&id)).transpose()?;
     let slot = ctx.data_opt::<CursorSlot>().cloned().unwrap_or_default();
-    let after: Option<Cursor> = after
-        .or_else(|| slot.after().map(str::to_owned))
-        .map(|text| text.parse())
-        .transpose()
-        .map_err(|error: super::feed::BadCursor| {
-            ApiError::shown(ErrorCode::BadUserInput, &error)
-        })?;
+    // A client that reconnects repeats its document, cursor and all; what it saw last is newer.
+    let after: Option<Cursor> =
+        slot.after().map(str::to_owned).or(after).map(|text| text.parse()).transpose().map_err(
+            |error: super::feed::BadCursor| ApiError::shown(ErrorCode::BadUserInput, &error),
+        )?;
     let feed = loaders.sources().accounts.lifecycle().feed().clone();
     let mut listener = feed.attach(account.clone());
     let seen = account.filter(|id| snapshot && after.is_none() && loaders.caller().may_see(id));
@@ -282,7 +282,7 @@ async fn follow(
         Some(id) => feed.state_at(id).await.map_err(ApiError::hidden)?,
         None => (None, feed.head().await.map_err(ApiError::hidden)?),
     };
-    let mut ready = VecDeque::new();
+    let mut first = VecDeque::new();
     let now = loaders.sources().accounts.lifecycle().clock().now();
     let at_head = Cursor { epoch: head.epoch.clone(), seq: head.last };
     let told = |kind, account, change| Told {
@@ -297,14 +297,22 @@ async fn follow(
         Some(cursor) if is_kept(&cursor, &head) => listener.begin_after(cursor.seq),
         Some(_) => {
             listener.begin_after(head.last);
-            ready.push_back(told(ChangeKind::Resync, None, None));
+            first.push_back(told(ChangeKind::Resync, None, None));
         }
         None => listener.begin_after(head.last),
     }
     if let (Some(id), Some(state)) = (seen, state) {
-        ready.push_back(told(ChangeKind::Snapshot, Some(id), Some(as_it_stands(topic, &state))));
+        first.push_back(told(ChangeKind::Snapshot, Some(id), Some(as_it_stands(topic, &state))));
     }
-    let follower = Follower { topic, epoch: head.epoch, listener, ready, loaders, slot };
+    let follower = Follower {
+        topic,
+        epoch: head.epoch,
+        listener,
+        first,
+        ready: VecDeque::new(),
+        loaders,
+        slot,
+    };
     Ok(stream::unfold(follower, |mut follower| async {
         let told = follower.next().await?;
         Some((told, follower))
@@ -338,16 +346,19 @@ impl Follower {
     /// The next event that is of this subscription and that its caller may see.
     async fn next(&mut self) -> Option<Told> {
         loop {
-            if let Some(told) = self.ready.pop_front() {
+            let told = match self.first.pop_front() {
+                Some(told) => Some(told),
+                None => self.ready.pop_front().map(|change| self.told(&change)),
+            };
+            if let Some(told) = told {
                 self.slot.set(&told.cursor);
                 return Some(told);
             }
             match self.listener.next().await {
-                Ok(changes) if changes.is_empty() => return None,
                 Ok(changes) => {
-                    let told = changes.iter().filter(|c| self.wants(c)).map(|c| self.told(c));
-                    let told: Vec<_> = told.collect();
-                    self.ready.extend(told);
+                    let wanted = changes.into_iter().filter(|change| self.wants(change));
+                    let wanted: Vec<_> = wanted.collect();
+                    self.ready.extend(wanted);
                 }
                 Err(error) => {
                     // Nothing is lost: the subscriber comes back with its last cursor.

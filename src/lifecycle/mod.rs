@@ -171,6 +171,9 @@ pub struct SyncFailure {
     pub message: String,
     /// The status that came instead of data.
     pub status: Option<DataStatus>,
+    /// The code of the error that whoever asked for the link got.
+    #[serde(default)]
+    pub told: Option<String>,
     /// When, by our clock.
     pub at: Time,
 }

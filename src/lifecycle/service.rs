@@ -8,11 +8,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
 use sea_orm::DatabaseTransaction;
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{Notify, mpsc, oneshot},
     task::JoinHandle,
 };
 
@@ -38,6 +39,9 @@ const QUEUE: usize = 4096;
 
 /// How many entries share a commit.
 const BATCH: usize = 100;
+
+/// How long waking the replicas may take.
+const WAKE_WITHIN: Duration = Duration::from_secs(1);
 
 /// How often an entry is tried alone: somebody else may have been faster once.
 const TRIES: usize = 3;
@@ -82,10 +86,18 @@ struct Written {
 /// What runs behind the door.
 #[derive(Debug)]
 pub struct Tasks {
-    /// Writes. Ends once the last clone of the door is gone and all that was brought is written.
+    /// Writes. Ends once the door is closed and all that was brought is written.
     pub writer: JoinHandle<()>,
     /// Reads the log for subscribers, for ever.
     pub reader: JoinHandle<()>,
+    closing: Arc<Notify>,
+}
+
+impl Tasks {
+    /// Closes the door: whoever brings something from now on is refused.
+    pub fn close(&self) {
+        self.closing.notify_one();
+    }
 }
 
 /// The one door. Clones share it.
@@ -119,9 +131,10 @@ impl Lifecycle {
         let feed = Feed::new(database.clone());
         let reader = tokio::spawn(feed.clone().run(bus.clone(), head.last));
         let (queue, entries) = mpsc::channel(QUEUE);
-        let writer = Writer { database: database.clone(), bus };
+        let closing = Arc::new(Notify::new());
+        let writer = Writer { database: database.clone(), bus, closing: closing.clone() };
         let writer = tokio::spawn(writer.run(entries));
-        (Self { queue, database, clock, feed }, Tasks { writer, reader })
+        (Self { queue, database, clock, feed }, Tasks { writer, reader, closing })
     }
 
     /// Records a fact and answers when it is on the disk.
@@ -244,63 +257,89 @@ impl Lifecycle {
 struct Writer {
     database: Database,
     bus: Arc<dyn EventBus>,
+    closing: Arc<Notify>,
 }
 
 impl Writer {
     async fn run(self, mut entries: mpsc::Receiver<Entry>) {
-        let mut waiting = Vec::with_capacity(BATCH);
-        while entries.recv_many(&mut waiting, BATCH).await > 0 {
-            let batch = std::mem::replace(&mut waiting, Vec::with_capacity(BATCH));
-            let together: Vec<&Entry> = batch.iter().collect();
-            match self.write(&together).await {
-                Ok(results) => answer(batch, results),
-                Err(error) if batch.len() > 1 => {
-                    tracing::warn!(cause = %chain(&error), entries = batch.len(), "a batch failed; trying each of its entries alone");
-                    for entry in batch {
-                        let result = self.write_alone(&entry).await;
-                        answer(vec![entry], vec![result]);
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            tokio::select! {
+                biased;
+                () = self.closing.notified() => entries.close(),
+                taken = entries.recv_many(&mut batch, BATCH) => {
+                    if taken == 0 {
+                        return;
                     }
-                }
-                Err(_) => {
-                    for entry in batch {
-                        let result = self.write_alone(&entry).await;
-                        answer(vec![entry], vec![result]);
-                    }
+                    self.take(std::mem::replace(&mut batch, Vec::with_capacity(BATCH))).await;
                 }
             }
         }
     }
 
-    async fn write_alone(&self, entry: &Entry) -> Result<Written, RecordError> {
+    /// Writes a batch, answers everybody in it, and wakes the replicas if there is news.
+    async fn take(&self, batch: Vec<Entry>) {
+        let together: Vec<&Entry> = batch.iter().collect();
+        let told = match self.write(&together).await {
+            Ok((results, told)) => {
+                answer(batch, results);
+                told
+            }
+            Err(error) if error.is_of_database() => {
+                tracing::error!(cause = %chain(&error), entries = batch.len(), "the database takes nothing");
+                let error = RecordError::Store(Arc::new(error));
+                let results = batch.iter().map(|_| Err(error.clone())).collect();
+                answer(batch, results);
+                false
+            }
+            Err(error) => {
+                tracing::warn!(cause = %chain(&error), entries = batch.len(), "a batch failed; trying each of its entries alone");
+                let mut told = false;
+                for entry in batch {
+                    let (result, news) = self.write_alone(&entry).await;
+                    told |= news;
+                    answer(vec![entry], vec![result]);
+                }
+                told
+            }
+        };
+        if told {
+            // What was written is answered for by now; news may come late, and not hold up others.
+            match tokio::time::timeout(WAKE_WITHIN, self.bus.publish()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    tracing::warn!(cause = %chain(&error), "news will wait for the periodic read");
+                }
+                Err(_) => tracing::warn!("news will wait for the periodic read"),
+            }
+        }
+    }
+
+    async fn write_alone(&self, entry: &Entry) -> (Result<Written, RecordError>, bool) {
         let mut tries = 0;
         loop {
             tries += 1;
             match self.write(&[entry]).await {
-                Ok(mut results) => return results.pop().unwrap_or(Err(RecordError::Busy)),
-                // Another replica wrote the same at the same time: now it can be seen.
+                Ok((mut results, told)) => {
+                    return (results.pop().unwrap_or(Err(RecordError::Busy)), told);
+                }
+                // Another replica wrote at the same time: now it can be seen.
                 Err(error) if error.is_conflict() && tries < TRIES => {}
                 Err(error) => {
                     tracing::error!(cause = %chain(&error), "a fact could not be written");
-                    return Err(RecordError::Store(Arc::new(error)));
+                    return (Err(RecordError::Store(Arc::new(error))), false);
                 }
             }
         }
     }
 
-    /// Writes these entries in one transaction.
-    async fn write(
-        &self,
-        entries: &[&Entry],
-    ) -> Result<Vec<Result<Written, RecordError>>, StoreError> {
+    /// Writes these entries in one transaction. Beside what became of each: is there news?
+    async fn write(&self, entries: &[&Entry]) -> Result<(Results, bool), StoreError> {
         let transaction = self.database.begin().await?;
-        let written = write_in(&transaction, entries).await;
-        match written {
-            Ok((results, told)) => {
+        match write_in(&transaction, entries).await {
+            Ok(written) => {
                 transaction.commit().await?;
-                if told && let Err(error) = self.bus.publish().await {
-                    tracing::warn!(cause = %chain(&error), "news will wait for the periodic read");
-                }
-                Ok(results)
+                Ok(written)
             }
             Err(error) => {
                 if let Err(rollback) = transaction.rollback().await {
@@ -326,7 +365,6 @@ async fn write_in(
     entries: &[&Entry],
 ) -> Result<(Results, bool), StoreError> {
     let now = entries.iter().filter_map(|entry| entry.at()).max().unwrap_or_default();
-    let copies = copies(db, entries).await?;
     let accounts: BTreeSet<AccountId> =
         entries.iter().filter_map(|entry| Some(entry.fact.as_ref()?.account.clone())).collect();
     let accounts: Vec<_> = accounts.into_iter().collect();
@@ -335,7 +373,9 @@ async fn write_in(
     } else {
         store::load_for_update(db, &accounts, now).await?
     };
-    let mut batch = Batch { before: &before, states: before.clone(), ..Batch::new(&before) };
+    // Looked for behind the locks: what another replica is writing is there by then.
+    let copies = copies(db, entries).await?;
+    let mut batch = Batch::new(&before);
     let mut results = Vec::with_capacity(entries.len());
     for (entry, copy) in entries.iter().zip(copies) {
         results.push(batch.take(db, entry, copy).await?);
@@ -378,7 +418,7 @@ impl<'a> Batch<'a> {
     fn new(before: &'a BTreeMap<AccountId, AccountState>) -> Self {
         Self {
             before,
-            states: BTreeMap::new(),
+            states: before.clone(),
             superseded: Vec::new(),
             ended: Vec::new(),
             facts: Vec::new(),
@@ -477,7 +517,10 @@ impl<'a> Batch<'a> {
         store::save_sessions(db, &sessions).await?;
         store::save(db, &changed, now).await?;
         store::append_facts(db, &self.facts).await?;
-        store::save_deliveries(db, &self.deliveries).await?;
+        // In the order of the index that two replicas may both be adding to.
+        let mut deliveries = self.deliveries.clone();
+        deliveries.sort_by(|(a, ..), (b, ..)| a.mono_event_id.cmp(&b.mono_event_id));
+        store::save_deliveries(db, &deliveries).await?;
         if !self.changes.is_empty() {
             // Last, so that others are held back for as short as can be.
             store::lock_log(db).await?;

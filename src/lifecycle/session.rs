@@ -1,7 +1,7 @@
 //! One attempt to have a customer authorise again.
 //!
-//! What a session knows depends on how far it is, so its stage carries its data. Every move
-//! consumes the session and says whether it was one.
+//! What a session knows depends on how far it is, so its stage carries its data. A move that its
+//! stage does not allow leaves it as it is.
 
 use async_graphql::Enum;
 use chrono::Duration;

@@ -240,7 +240,12 @@ impl Client {
             request = request.header(CONTENT_TYPE, "application/json").body(body);
         }
         let mut response = request.send().await.map_err(|error| Failure {
-            error: if error.is_timeout() { MonoError::Timeout } else { MonoError::Unavailable },
+            // A connection that does not come about is worth another try; silence is not.
+            error: if error.is_timeout() && !error.is_connect() {
+                MonoError::Timeout
+            } else {
+                MonoError::Unavailable
+            },
             sent: !error.is_connect(),
         })?;
         let status = response.status();
@@ -253,9 +258,6 @@ impl Client {
                 }
                 Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
                 Ok(None) => break,
-                Err(error) if status.is_success() && error.is_decode() => {
-                    return Err(Failure::of(MonoError::BadResponse("it broke off")));
-                }
                 Err(_) if status.is_success() => {
                     return Err(Failure::of(MonoError::BadResponse("it broke off")));
                 }

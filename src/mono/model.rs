@@ -5,8 +5,8 @@ use chrono::{DateTime, NaiveDate};
 use super::{
     error::MonoError,
     wire::{
-        AccountBody, Envelope, IdBody, Inside, InstitutionBody, MetaBody, Raw, Text,
-        TransactionBody, part, words,
+        AccountBody, Envelope, IdBody, Inside, InstitutionBody, MetaBody, Raw, TransactionBody,
+        part, words,
     },
 };
 use crate::{
@@ -281,11 +281,4 @@ pub fn time(text: &str) -> Option<Time> {
     };
     let at = full.or_else(naive).or_else(day)?;
     crate::clock::from_ms(at.timestamp_millis())
-}
-
-/// A text without its surroundings.
-impl From<Text> for Option<String> {
-    fn from(text: Text) -> Self {
-        text.take()
-    }
 }

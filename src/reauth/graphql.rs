@@ -237,7 +237,7 @@ fn user_error(error: &ReauthError) -> Option<UserError> {
         | ReauthError::BadReference
         | ReauthError::BadRedirect
         | ReauthError::ForeignRedirect
-        | ReauthError::OtherFailed
+        | ReauthError::OtherFailed(..)
         | ReauthError::Mono(_)
         | ReauthError::Busy
         | ReauthError::Store(_) => None,

@@ -49,9 +49,9 @@ pub enum ReauthError {
     /// It has ended otherwise.
     #[error("session {0} cannot be cancelled: the customer has finished, or it has ended")]
     NotActive(ReauthId),
-    /// Another request was asking Mono for the same, and got none.
-    #[error("the request that was under way for this account failed; ask again")]
-    OtherFailed,
+    /// Another request was asking Mono for the same, and got this.
+    #[error("the request that was under way for this account failed: {1}")]
+    OtherFailed(ErrorCode, String),
     /// Mono failed.
     #[error("Mono did not give a link")]
     Mono(#[source] MonoError),
@@ -91,7 +91,7 @@ impl From<ReauthError> for ApiError {
             | ReauthError::ReferenceInUse
             | ReauthError::NotActive(_) => Self::shown(ErrorCode::BadUserInput, &error),
             ReauthError::NotReauthorisable => Self::shown(ErrorCode::UpstreamRejected, &error),
-            ReauthError::OtherFailed => Self::shown(ErrorCode::UpstreamUnavailable, &error),
+            ReauthError::OtherFailed(code, _) => Self::shown(code, &error),
             ReauthError::Mono(MonoError::NotFound) => {
                 Self::shown(ErrorCode::NotFound, &ReauthError::UnknownAccount)
             }

@@ -6,10 +6,10 @@ use super::{ReauthError, Redirects, reference};
 use crate::{
     account::service::Accounts,
     caller::Caller,
-    error::chain,
+    error::{ErrorCode, chain},
     ids::{AccountId, ReauthId},
     lifecycle::{
-        SyncFailureCode,
+        SyncFailure, SyncFailureCode,
         fact::{Request, What},
         fold::Verdict,
         service::Lifecycle,
@@ -20,6 +20,18 @@ use crate::{
 
 /// How long one request waits for another one's answer: as long as that may take, and a little.
 const OTHERS_ANSWER: Duration = Duration::from_secs(20);
+
+/// How often, and how long apart, Mono's answer is tried to be recorded.
+const RECORD_TRIES: u32 = 60;
+const RECORD_PAUSE: Duration = Duration::from_millis(500);
+
+/// What whoever asked first was told.
+fn same_failure(failure: &SyncFailure) -> ReauthError {
+    let told = failure.told.as_deref();
+    let code = ErrorCode::ALL.into_iter().find(|code| Some(code.as_str()) == told);
+    let code = code.unwrap_or(ErrorCode::UpstreamUnavailable);
+    ReauthError::OtherFailed(code, failure.message.clone())
+}
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -90,23 +102,34 @@ impl Reauths {
             redirect_url: wanted.redirect_url,
             reuse_active: wanted.reuse_active,
         };
+        // Not cancelled if the caller goes away: the row may be there by then, and the link issued.
+        let (this, account) = (self.clone(), wanted.account);
+        let work = tokio::spawn(async move { this.request(account, request).await });
+        let stopped = "the gateway stops".to_owned();
+        work.await.map_err(|_| ReauthError::OtherFailed(ErrorCode::UpstreamUnavailable, stopped))?
+    }
+
+    /// The row comes first, so that no webhook can be about a session that is not there yet.
+    async fn request(
+        &self,
+        account: AccountId,
+        request: Request,
+    ) -> Result<Initiated, ReauthError> {
         let id = request.id;
-        // The row comes first, so that no webhook can be about a session that is not there yet.
-        let recorded =
-            self.lifecycle().record(wanted.account.clone(), What::Requested(request)).await?;
+        let recorded = self.lifecycle().record(account.clone(), What::Requested(request)).await?;
         match recorded.verdict {
             Verdict::Reused(id) => {
-                let session = self.answered(&wanted.account, id).await?;
+                let session = self.answered(&account, id).await?;
                 Ok(Initiated { session, reused: true })
             }
             Verdict::Applied => {
                 let session = recorded.state.session.filter(|session| session.id == id);
                 let session = session.ok_or(ReauthError::UnknownSession)?;
-                let has_baseline = recorded.state.details.is_some();
-                let this = self.clone();
-                // Not cancelled if the caller goes away: Mono may have issued the link by then.
-                let work = tokio::spawn(async move { this.ask(session, has_baseline).await });
-                let session = work.await.map_err(|_| ReauthError::OtherFailed)??;
+                if recorded.state.details.is_none() {
+                    let this = self.clone();
+                    tokio::spawn(async move { this.read_baseline(&account).await });
+                }
+                let session = self.ask(session).await?;
                 Ok(Initiated { session, reused: false })
             }
             Verdict::Refused | Verdict::Ignored(_) => Err(ReauthError::NotReauthorisable),
@@ -123,28 +146,23 @@ impl Reauths {
     }
 
     /// Asks Mono for the link and records the answer, whatever it is.
-    async fn ask(&self, session: Session, has_baseline: bool) -> Result<Session, ReauthError> {
+    async fn ask(&self, session: Session) -> Result<Session, ReauthError> {
         let url = session.redirect_url.as_deref();
-        let asked = self.mono.initiate_reauth(&session.account, &session.reference, url);
-        let (answer, ()) = tokio::join!(asked, self.read_baseline(&session.account, has_baseline));
+        let answer = self.mono.initiate_reauth(&session.account, &session.reference, url).await;
         let what = match &answer {
             Ok(link) => What::LinkIssued { id: session.id, url: link.url.clone() },
             Err(error) => What::LinkRefused {
                 id: session.id,
-                code: match error {
-                    MonoError::NotReauthorisable => SyncFailureCode::NotReauthorisable,
-                    MonoError::Unauthorized
-                    | MonoError::NotFound
-                    | MonoError::Rejected(_)
-                    | MonoError::RateLimited { .. }
-                    | MonoError::Unavailable
-                    | MonoError::Timeout
-                    | MonoError::BadResponse(_) => SyncFailureCode::LinkRefused,
+                code: if *error == MonoError::NotReauthorisable {
+                    SyncFailureCode::NotReauthorisable
+                } else {
+                    SyncFailureCode::LinkRefused
                 },
+                told: error.code().as_str().to_owned(),
                 message: error.to_string(),
             },
         };
-        self.lifecycle().record(session.account.clone(), what).await?;
+        self.record_answer(&session.account, what).await?;
         match answer {
             Ok(_) => self.by_id(session.id).await,
             Err(MonoError::NotReauthorisable) => Err(ReauthError::NotReauthorisable),
@@ -152,12 +170,25 @@ impl Reauths {
         }
     }
 
+    /// Mono gives a link once: that the writer is busy for a moment must not lose it.
+    async fn record_answer(&self, account: &AccountId, what: What) -> Result<(), ReauthError> {
+        let mut tried = 0;
+        loop {
+            tried += 1;
+            match self.lifecycle().record(account.clone(), what.clone()).await {
+                Ok(_) => return Ok(()),
+                Err(error) if tried == RECORD_TRIES => return Err(error.into()),
+                Err(error) => {
+                    tracing::warn!(%account, cause = %chain(&error), "Mono's answer is not recorded yet; trying again");
+                    tokio::time::sleep(RECORD_PAUSE).await;
+                }
+            }
+        }
+    }
+
     /// What the details show before the customer goes to the bank, if nobody has looked yet: only
     /// a look that differs from it proves new data afterwards.
-    async fn read_baseline(&self, account: &AccountId, has_baseline: bool) {
-        if has_baseline {
-            return;
-        }
+    async fn read_baseline(&self, account: &AccountId) {
         let known = self.lifecycle().states(std::slice::from_ref(account)).await;
         let known = known.ok().and_then(|mut states| states.remove(account));
         if let Err(error) = self.accounts.details(account, known.as_ref()).await {
@@ -178,14 +209,15 @@ impl Reauths {
                 changes.next().await?;
             }
         };
+        let late = || "it is not answered yet".to_owned();
         let session = tokio::time::timeout(OTHERS_ANSWER, wait)
             .await
-            .map_err(|_| ReauthError::OtherFailed)??;
+            .map_err(|_| ReauthError::OtherFailed(ErrorCode::UpstreamTimeout, late()))??;
         match &session.stage {
             Stage::Failed { failure, .. } if failure.code == SyncFailureCode::NotReauthorisable => {
                 Err(ReauthError::NotReauthorisable)
             }
-            Stage::Failed { authorized_at: None, .. } => Err(ReauthError::OtherFailed),
+            Stage::Failed { authorized_at: None, failure } => Err(same_failure(failure)),
             Stage::Requested
             | Stage::LinkIssued { .. }
             | Stage::Authorized { .. }

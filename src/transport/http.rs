@@ -120,7 +120,10 @@ async fn answer(endpoint: &Endpoint, request: Request, id: RequestId) -> Respons
     if let Err(refused) = endpoint.pages.admit(&parts.headers) {
         return refused_page(refused, id);
     }
-    if parts.method == Method::GET && parts.headers.contains_key(UPGRADE) {
+    let upgrade = parts.headers.get(UPGRADE).and_then(|value| value.to_str().ok());
+    // Other upgrades (h2c) may be passed over, and are.
+    let to_websocket = upgrade.is_some_and(|text| text.trim().eq_ignore_ascii_case("websocket"));
+    if parts.method == Method::GET && to_websocket {
         return match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
             Ok(upgrade) => websocket::upgrade(endpoint.engine.clone(), upgrade),
             Err(rejection) => rejection.into_response(),

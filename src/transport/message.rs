@@ -83,7 +83,6 @@ impl GraphqlRequest {
 #[derive(Debug)]
 pub struct Answer {
     response: Response,
-    request: RequestId,
     is_request_error: bool,
 }
 
@@ -99,7 +98,7 @@ impl Answer {
         for error in &mut response.errors {
             finish(error, is_request_error, request);
         }
-        Self { response, request, is_request_error }
+        Self { response, is_request_error }
     }
 
     /// The same for a subscription: if its root field failed, there is no stream, so nothing ran.
@@ -127,22 +126,6 @@ impl Answer {
     /// Its errors alone.
     pub fn errors(&self) -> impl Serialize + use<'_> {
         Errors(&self.response.errors)
-    }
-
-    /// The code of its first error.
-    #[must_use]
-    pub fn first_code(&self) -> Option<&str> {
-        let extensions = self.response.errors.first()?.extensions.as_ref()?;
-        match extensions.get("code") {
-            Some(Value::String(code)) => Some(code),
-            Some(_) | None => None,
-        }
-    }
-
-    /// The request that it answers.
-    #[must_use]
-    pub fn request(&self) -> RequestId {
-        self.request
     }
 
     /// Writes it as JSON.

@@ -20,8 +20,9 @@ use std::sync::{
 use async_graphql::{
     Request, Response, Variables, futures_util::stream::BoxStream, parser::types::OperationType,
 };
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, stream};
 use tokio::sync::{Notify, watch};
+use tracing::Instrument as _;
 
 use crate::{
     access::{Access, AccessError},
@@ -170,7 +171,9 @@ impl Engine {
 
     /// Runs a query or a mutation.
     pub async fn execute(&self, prepared: Prepared, caller: Caller, id: RequestId) -> Answer {
-        Answer::new(self.schema.execute(prepared.request, caller).await, id)
+        // Whatever is logged on the way carries the id that the client is told.
+        let run = self.schema.execute(prepared.request, caller);
+        Answer::new(run.instrument(tracing::info_span!("request", %id)).await, id)
     }
 
     /// Runs any operation.
@@ -181,7 +184,12 @@ impl Engine {
         id: RequestId,
     ) -> BoxStream<'static, Answer> {
         let is_subscription = prepared.operation == OperationType::Subscription;
-        let responses = self.schema.stream(prepared.request, caller);
+        let span = tracing::info_span!("request", %id);
+        let mut responses = self.schema.stream(prepared.request, caller);
+        let responses = stream::poll_fn(move |context| {
+            let _entered = span.enter();
+            responses.poll_next_unpin(context)
+        });
         let answer = move |response: Response| {
             let answer = Answer::new(response, id);
             if is_subscription { answer.of_subscription() } else { answer }

@@ -46,6 +46,9 @@ const SLOWEST_GOODBYE: Duration = Duration::from_secs(5);
 /// The largest message of a client's, in bytes.
 const LARGEST: usize = 256 * 1024;
 
+/// The largest answer, in bytes: a hundred pages of a hundred transactions are far from it.
+const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
+
 /// What the socket buffers at once: the usual 128 KiB would be most of an idle subscriber.
 const BUFFER: usize = 4096;
 
@@ -55,7 +58,8 @@ pub fn upgrade(engine: Engine, upgrade: WebSocketUpgrade) -> Response {
         .protocols([PROTOCOL])
         .read_buffer_size(BUFFER)
         .write_buffer_size(BUFFER)
-        .max_write_buffer_size(1024 * 1024)
+        // Larger than any answer: one that does not fit would end the connection.
+        .max_write_buffer_size(LARGEST_ANSWER)
         .max_message_size(LARGEST)
         .max_frame_size(LARGEST);
     upgrade.on_upgrade(move |socket| serve(engine, socket)).into_response()
@@ -280,13 +284,14 @@ impl Session {
         Ok(())
     }
 
-    /// A ping may carry a new token: the same caller, for longer.
+    /// A ping may carry a new token: the same caller with the same rights, for longer. With other
+    /// rights the connection closes, since its subscriptions began under the old ones.
     fn renew(&mut self, payload: Option<&Json>) -> Result<(), End> {
         if let (Some(caller), Some(text)) = (&self.caller, authorization(payload))
             && caller.ends_at().is_some()
         {
             let renewed = self.engine.caller(Some(text)).map_err(|_| FORBIDDEN)?;
-            if renewed.owner() != caller.owner() {
+            if !renewed.is_same_as(caller) {
                 return Err(FORBIDDEN.into());
             }
             self.caller = Some(renewed);

@@ -1,5 +1,9 @@
 //! Takes a delivery in: keep it, fold what it tells, commit, and only then say so.
 
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
 use super::{decode, digest, redact::redact};
 use crate::{
     ids::EventId,
@@ -9,17 +13,21 @@ use crate::{
     },
 };
 
+/// How much deliveries that wait may take, in KiB.
+const ROOM_KIB: usize = 256 * 1024;
+
 /// What Mono tells us. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Webhooks {
     lifecycle: Lifecycle,
+    room: Arc<Semaphore>,
 }
 
 impl Webhooks {
     /// Deliveries that go through this door.
     #[must_use]
     pub fn new(lifecycle: Lifecycle) -> Self {
-        Self { lifecycle }
+        Self { lifecycle, room: Arc::new(Semaphore::new(ROOM_KIB)) }
     }
 
     /// Takes one delivery in. When this returns `Ok` it is on the disk with all that it changed.
@@ -27,6 +35,9 @@ impl Webhooks {
     /// # Errors
     /// [`RecordError`]; then nothing of it was kept and Mono must send it again.
     pub async fn receive(&self, body: &[u8]) -> Result<Outcome, RecordError> {
+        // What waits for the writer stays bounded in bytes, too: a body may grow as it is redacted.
+        let kib = u32::try_from(1 + body.len() / 128).unwrap_or(u32::MAX);
+        let _room = self.room.try_acquire_many(kib).map_err(|_| RecordError::Busy)?;
         let decoded = decode(body);
         let received_at = self.lifecycle.clock().now();
         let delivery = Delivery {

@@ -193,7 +193,10 @@ async fn the_gateway_says_how_it_is() {
     let ready: Value =
         world.http().get(world.url(0, "/health/ready")).send().await.unwrap().json().await.unwrap();
     assert_eq!(ready["status"], "ok");
-    assert_eq!(ready["checks"], json!({ "database": "ok", "migrations": "ok", "bus": "ok" }));
+    assert_eq!(
+        ready["checks"],
+        json!({ "database": "ok", "migrations": "ok", "bus": "ok", "tasks": "ok" })
+    );
     let admin = format!("http://{}", world.gateways[0].admin_address);
     for path in ["/health/live", "/health/ready", "/metrics"] {
         assert_eq!(world.http().get(format!("{admin}{path}")).send().await.unwrap().status(), 200);

@@ -74,6 +74,6 @@ impl Fold {
         message: String,
         status: Option<DataStatus>,
     ) -> SyncFailure {
-        SyncFailure { code, message, status, at: self.at }
+        SyncFailure { code, message, status, told: None, at: self.at }
     }
 }

@@ -111,8 +111,11 @@ impl Fold {
                 let at = self.at;
                 self.on_session(*id, |session| session.link_issued(url, at))
             }
-            What::LinkRefused { id, code, message } => {
-                let failure = self.failure(*code, message.clone(), None);
+            What::LinkRefused { id, code, told, message } => {
+                let failure = SyncFailure {
+                    told: Some(told.clone()),
+                    ..self.failure(*code, message.clone(), None)
+                };
                 self.on_session(*id, |session| {
                     if session.stage == Stage::Requested {
                         session.failed(failure);

@@ -1,10 +1,12 @@
 //! `account_state`: one row an account.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, Condition, ConnectionTrait, DbBackend, EntityTrait as _,
-    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, entity::prelude::*,
+    ActiveValue::{NotSet, Set},
+    ColumnTrait as _, Condition, ConnectionTrait, DbBackend, EntityTrait as _, PaginatorTrait as _,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    entity::prelude::*,
     sea_query::OnConflict,
 };
 
@@ -73,7 +75,7 @@ pub async fn load(
     accounts: &[AccountId],
 ) -> Result<BTreeMap<AccountId, AccountState>, StoreError> {
     let rows = row::Entity::find().filter(is_one_of(accounts)).filter(is_known()).all(db).await?;
-    with_sessions(db, rows).await
+    Ok(with_sessions(db, rows).await?.into_iter().collect())
 }
 
 /// The same, locked until the transaction ends, in the order of their ids. Unknown ones are
@@ -90,18 +92,12 @@ pub async fn load_for_update(
     if db.get_database_backend() == DbBackend::Sqlite {
         return load(db, accounts).await;
     }
-    let locked = || {
-        row::Entity::find()
-            .filter(is_one_of(accounts))
-            .order_by_asc(row::Column::AccountId)
-            .lock_exclusive()
-    };
-    let mut rows = locked().all(db).await?;
-    if rows.len() < accounts.len() {
-        let known: Vec<_> = rows.iter().map(|row| row.account_id.as_str()).collect();
-        let mut missing: Vec<_> =
-            accounts.iter().filter(|id| !known.contains(&id.as_str())).collect();
-        missing.sort();
+    // Missing rows come first and in one order, then all are locked at once and in one order: two
+    // replicas that want the same rows queue up instead of blocking each other.
+    let ids = row::Entity::find().filter(is_one_of(accounts)).all(db).await?;
+    let known: BTreeSet<&str> = ids.iter().map(|row| row.account_id.as_str()).collect();
+    let missing: BTreeSet<_> = accounts.iter().filter(|id| !known.contains(id.as_str())).collect();
+    if !missing.is_empty() {
         let empty = AccountState::default();
         let fresh: Result<Vec<_>, _> =
             missing.into_iter().map(|id| active(id, &empty, now)).collect();
@@ -109,9 +105,14 @@ pub async fn load_for_update(
             .on_conflict(OnConflict::column(row::Column::AccountId).do_nothing().to_owned())
             .exec_without_returning(db)
             .await?;
-        rows = locked().all(db).await?;
     }
-    with_sessions(db, rows).await
+    let rows = row::Entity::find()
+        .filter(is_one_of(accounts))
+        .order_by_asc(row::Column::AccountId)
+        .lock_exclusive()
+        .all(db)
+        .await?;
+    Ok(with_sessions(db, rows).await?.into_iter().collect())
 }
 
 /// Writes these states, new or not.
@@ -138,7 +139,6 @@ pub async fn save(
                     row::Column::State,
                     row::Column::SessionId,
                     row::Column::NextDeadlineAt,
-                    row::Column::ClaimedUntil,
                     row::Column::UpdatedAt,
                 ])
                 .to_owned(),
@@ -184,7 +184,7 @@ pub async fn list(
     let mut rows = page.all(db).await?;
     let has_next = rows.len() as u64 > first;
     rows.truncate(usize::try_from(first).unwrap_or(usize::MAX));
-    let accounts = with_sessions(db, rows).await?.into_iter().collect();
+    let accounts = with_sessions(db, rows).await?;
     Ok(AccountPage { accounts, has_next, total })
 }
 
@@ -227,14 +227,19 @@ pub async fn claim(
     Ok(result.rows_affected == 1)
 }
 
-/// Gives the account's deadline back.
+/// Gives the account's deadline back that was taken until `until`.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn release(db: &impl ConnectionTrait, account: &AccountId) -> Result<(), StoreError> {
+pub async fn release(
+    db: &impl ConnectionTrait,
+    account: &AccountId,
+    until: Time,
+) -> Result<(), StoreError> {
     row::Entity::update_many()
         .col_expr(row::Column::ClaimedUntil, Expr::value(Option::<i64>::None))
         .filter(row::Column::AccountId.eq(account.as_str()))
+        .filter(row::Column::ClaimedUntil.eq(until.timestamp_millis()))
         .exec(db)
         .await?;
     Ok(())
@@ -266,8 +271,8 @@ fn active(id: &AccountId, state: &AccountState, now: Time) -> Result<row::Active
         state: Set(json),
         session_id: Set(state.session.as_ref().map(|session| session.id.to_string())),
         next_deadline_at: Set(state.next_deadline().map(|at| at.timestamp_millis())),
-        // What was due is done, or is due at another time now.
-        claimed_until: Set(None),
+        // Whoever is at work on a deadline gives it back, nobody else.
+        claimed_until: NotSet,
         created_at: Set(now.timestamp_millis()),
         updated_at: Set(now.timestamp_millis()),
     })
@@ -276,7 +281,7 @@ fn active(id: &AccountId, state: &AccountState, now: Time) -> Result<row::Active
 async fn with_sessions(
     db: &impl ConnectionTrait,
     rows: Vec<row::Model>,
-) -> Result<BTreeMap<AccountId, AccountState>, StoreError> {
+) -> Result<Vec<(AccountId, AccountState)>, StoreError> {
     let ids: Vec<_> = rows.iter().filter_map(|row| row.session_id.clone()).collect();
     let mut sessions = sessions::by_texts(db, ids).await?;
     rows.into_iter()

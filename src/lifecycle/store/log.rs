@@ -11,8 +11,12 @@ use sea_orm::{
 use super::{StoreError, accounts::time};
 use crate::{
     clock::Time,
+    error::chain,
     ids::{AccountId, EventId},
-    lifecycle::{Change, LoggedChange, fact::Fact},
+    lifecycle::{
+        Change, LoggedChange,
+        fact::{Fact, What},
+    },
 };
 
 /// Appends to the log one after the other, so that numbers become visible in their order.
@@ -267,7 +271,7 @@ pub async fn append_facts(
     let rows: Result<Vec<_>, StoreError> = facts
         .iter()
         .map(|(fact, delivery)| {
-            let json = serde_json::to_string(fact)
+            let json = serde_json::to_string(&without_link(fact))
                 .map_err(|error| StoreError::row("fact_log", &fact.account, error))?;
             Ok(fact_row::ActiveModel {
                 seq: NotSet,
@@ -280,6 +284,16 @@ pub async fn append_facts(
         .collect();
     fact_row::Entity::insert_many(rows?).exec_without_returning(db).await?;
     Ok(())
+}
+
+/// A fact as it is logged: a link opens a bank's door, and its session's row has it while it is of
+/// use.
+fn without_link(fact: &Fact) -> Fact {
+    let mut fact = fact.clone();
+    if let What::LinkIssued { url, .. } = &mut fact.what {
+        url.clear();
+    }
+    fact
 }
 
 /// Which of these ids of Mono's the log has already.
@@ -329,6 +343,16 @@ pub async fn save_deliveries(
     Ok(())
 }
 
+/// A piece of the log.
+#[derive(Clone, Debug, Default)]
+pub struct Piece {
+    /// The changes in it, in order.
+    pub changes: Vec<LoggedChange>,
+    /// How far it reaches: a row that this version cannot read lies behind nobody's cursor for
+    /// ever. Nothing if nothing is there.
+    pub through: Option<i64>,
+}
+
 /// The changes behind `after`, at most `most` of them, in order.
 ///
 /// # Errors
@@ -337,14 +361,14 @@ pub async fn changes_after(
     db: &impl ConnectionTrait,
     after: i64,
     most: u64,
-) -> Result<Vec<LoggedChange>, StoreError> {
+) -> Result<Piece, StoreError> {
     let rows = change::Entity::find()
         .filter(change::Column::Seq.gt(after))
         .order_by_asc(change::Column::Seq)
         .limit(most)
         .all(db)
         .await?;
-    rows.into_iter().map(logged).collect()
+    Ok(piece(rows))
 }
 
 /// The changes of one account behind `after`, at most `most` of them, in order.
@@ -356,7 +380,7 @@ pub async fn changes_of_after(
     account: &AccountId,
     after: i64,
     most: u64,
-) -> Result<Vec<LoggedChange>, StoreError> {
+) -> Result<Piece, StoreError> {
     let rows = change::Entity::find()
         .filter(change::Column::AccountId.eq(account.as_str()))
         .filter(change::Column::Seq.gt(after))
@@ -364,7 +388,20 @@ pub async fn changes_of_after(
         .limit(most)
         .all(db)
         .await?;
-    rows.into_iter().map(logged).collect()
+    Ok(piece(rows))
+}
+
+fn piece(rows: Vec<change::Model>) -> Piece {
+    let through = rows.last().map(|row| row.seq);
+    let read = |row| match logged(row) {
+        Ok(change) => Some(change),
+        Err(error) => {
+            // Written by a newer gateway, most likely. The others go on.
+            tracing::error!(cause = %chain(&error), "a change in the log cannot be read; it is passed over");
+            None
+        }
+    };
+    Piece { changes: rows.into_iter().filter_map(read).collect(), through }
 }
 
 fn logged(row: change::Model) -> Result<LoggedChange, StoreError> {

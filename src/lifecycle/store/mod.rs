@@ -13,7 +13,7 @@ pub use accounts::{
     AccountFilter, AccountPage, claim, list, load, load_for_update, next_deadlines, release, save,
 };
 pub use log::{
-    Delivery, Head, Outcome, append_changes, append_facts, begin_log, changes_after,
+    Delivery, Head, Outcome, Piece, append_changes, append_facts, begin_log, changes_after,
     changes_of_after, head, known_event_ids, lock_log, save_deliveries,
 };
 pub use sessions::{
@@ -44,10 +44,41 @@ impl StoreError {
         Self::Row { table, id: id.to_string(), why: why.to_string() }
     }
 
-    /// Whether a unique index refused it: somebody else was faster.
+    /// The database's own code of what went wrong, if it said anything.
+    fn code(&self) -> Option<String> {
+        let Self::Database(DbErr::Exec(error) | DbErr::Query(error)) = self else { return None };
+        let sea_orm::RuntimeErr::SqlxError(error) = error else { return None };
+        error.as_database_error()?.code().map(Into::into)
+    }
+
+    /// Whether the same may work if it is tried again at once: somebody else wrote the same at the
+    /// same time (a unique index, a deadlock, a serialisation failure).
     #[must_use]
     pub fn is_conflict(&self) -> bool {
-        matches!(self, Self::Database(error)
-            if matches!(error.sql_err(), Some(sea_orm::SqlErr::UniqueConstraintViolation(_))))
+        let unique = matches!(self, Self::Database(error)
+            if matches!(error.sql_err(), Some(sea_orm::SqlErr::UniqueConstraintViolation(_))));
+        unique || self.code().is_some_and(|code| matches!(code.as_str(), "40P01" | "40001"))
+    }
+
+    /// Whether it is the database that fails, and not what was asked of it: then everything else
+    /// fails as well, and trying one after the other only takes long.
+    #[must_use]
+    pub fn is_of_database(&self) -> bool {
+        match (self, self.code()) {
+            (Self::Row { .. }, _) => false,
+            // Nothing was answered at all.
+            (Self::Database(_), None) => true,
+            (Self::Database(_), Some(code)) => {
+                // SQLite: busy, locked, read-only, input and output, full, cannot open.
+                let sqlite = code.parse().is_ok_and(|code: u32| {
+                    code < 65_536 && matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14)
+                });
+                // PostgreSQL: connection, resources, operator, system; a lock that took too long.
+                let classes = ["08", "53", "57", "58", "55P03", "25006"];
+                let postgres =
+                    code.len() == 5 && classes.iter().any(|class| code.starts_with(class));
+                if code.len() == 5 { postgres } else { sqlite }
+            }
+        }
     }
 }

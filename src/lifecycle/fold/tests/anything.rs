@@ -64,6 +64,7 @@ fn our_own() -> impl Strategy<Value = What> {
     let ids = || 1..4u128;
     let refused = |n| What::LinkRefused {
         id: id(n),
+        told: String::new(),
         code: SyncFailureCode::LinkRefused,
         message: "no".into(),
     };

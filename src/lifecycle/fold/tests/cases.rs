@@ -169,7 +169,7 @@ fn case_12_the_account_of_the_webhook_is_reauthorised_whoever_asked() {
 #[test]
 fn case_13_a_refused_link_is_a_failed_session_and_no_need() {
     let (code, message) = (SyncFailureCode::NotReauthorisable, "it can not".to_owned());
-    let refused = What::LinkRefused { id: id(1), code, message };
+    let refused = What::LinkRefused { id: id(1), code, told: String::new(), message };
     let story = Story::with_data().hears(requested(1)).hears(refused);
     assert_eq!(story.session(), Some(ReauthStatus::Failed));
     assert_eq!(story.failure().map(|f| f.code), Some(SyncFailureCode::NotReauthorisable));

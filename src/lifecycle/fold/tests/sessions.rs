@@ -50,8 +50,12 @@ fn another_redirect_or_the_wish_for_a_new_one_supersedes() {
 
 #[test]
 fn a_session_that_has_ended_is_neither_reused_nor_superseded() {
-    let refused =
-        What::LinkRefused { id: id(1), code: SyncFailureCode::LinkRefused, message: "no".into() };
+    let refused = What::LinkRefused {
+        id: id(1),
+        code: SyncFailureCode::LinkRefused,
+        told: String::new(),
+        message: "no".into(),
+    };
     let ended = [
         Story::with_data().hears(requested(1)).hears(refused),
         Story::with_link().hears(What::Cancelled { id: id(1) }),
