@@ -75,7 +75,7 @@ pub enum StartError {
     #[error("the simulator of demo mode cannot be used")]
     Demo(#[from] DemoError),
     /// An address that cannot be listened on.
-    #[error("{setting} {address} cannot be listened on: {source}")]
+    #[error("{setting} {address} cannot be listened on")]
     Listen {
         /// The setting that names it.
         setting: &'static str,

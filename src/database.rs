@@ -35,8 +35,8 @@ pub enum DatabaseError {
     )]
     UnknownKind,
     /// It does not open.
-    #[error("the database of DATABASE_URL cannot be opened")]
-    Open(#[source] DbErr),
+    #[error("the database of DATABASE_URL cannot be opened: {0}")]
+    Open(String),
     /// It opened, and then refused a statement.
     #[error("the database refused a statement")]
     Statement(#[from] DbErr),
@@ -94,7 +94,7 @@ impl Database {
             options.test_before_acquire(true).map_sqlx_postgres_opts(|options| {
                 options.options([("lock_timeout", "5s"), ("statement_timeout", "15s")])
             });
-            let pool = SeaDatabase::connect(options).await.map_err(DatabaseError::Open)?;
+            let pool = SeaDatabase::connect(options).await.map_err(|error| open(&error, url))?;
             let setting = "synchronous_commit";
             let value = value(&pool, "SHOW synchronous_commit").await?;
             if value == "off" {
@@ -118,7 +118,7 @@ impl Database {
                 .busy_timeout(Duration::from_secs(10))
                 .foreign_keys(true)
         });
-        let writer = SeaDatabase::connect(write).await.map_err(DatabaseError::Open)?;
+        let writer = SeaDatabase::connect(write).await.map_err(|error| open(&error, url))?;
         let version = value(&writer, "SELECT sqlite_version()").await?;
         if parse_version(&version) < OLDEST_SQLITE {
             return Err(DatabaseError::OldSqlite(version));
@@ -136,7 +136,7 @@ impl Database {
                     .create_if_missing(false)
                     .busy_timeout(Duration::from_secs(10))
             });
-            SeaDatabase::connect(read).await.map_err(DatabaseError::Open)?
+            SeaDatabase::connect(read).await.map_err(|error| open(&error, url))?
         };
         let database = Self { writer, reader };
         database.require("synchronous", "PRAGMA synchronous", "2").await?;
@@ -287,6 +287,16 @@ impl Database {
             tracing::warn!(%error, "the database did not close cleanly");
         }
     }
+}
+
+/// Why a database does not open, without its URL: that may hold a password.
+fn open(error: &DbErr, url: &str) -> DatabaseError {
+    let password = url.rsplit_once('@').and_then(|(user, _)| user.rsplit_once(':'));
+    let mut text = error.to_string().replace(url, "it");
+    if let Some((_, password)) = password.filter(|(_, password)| !password.is_empty()) {
+        text = text.replace(password, "…");
+    }
+    DatabaseError::Open(text)
 }
 
 fn options(url: &str, connections: u32) -> ConnectOptions {

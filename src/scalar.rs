@@ -12,6 +12,10 @@ pub struct DateTime(pub Time);
 /// A moment in UTC to the millisecond, as RFC 3339 writes it: 2026-02-03T10:11:12.345Z.
 #[Scalar(name = "DateTime", specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339")]
 impl ScalarType for DateTime {
+    fn is_valid(value: &Value) -> bool {
+        Self::parse(value.clone()).is_ok()
+    }
+
     fn parse(value: Value) -> InputValueResult<Self> {
         let Value::String(text) = &value else { return Err(InputValueError::expected_type(value)) };
         chrono::DateTime::parse_from_rfc3339(text)
@@ -31,6 +35,10 @@ pub struct Date(pub NaiveDate);
 /// A day of the calendar, as ISO 8601 writes it: 2026-02-03.
 #[Scalar(name = "Date")]
 impl ScalarType for Date {
+    fn is_valid(value: &Value) -> bool {
+        Self::parse(value.clone()).is_ok()
+    }
+
     fn parse(value: Value) -> InputValueResult<Self> {
         let Value::String(text) = &value else { return Err(InputValueError::expected_type(value)) };
         // The parser alone would take 2026-2-3, too.

@@ -121,6 +121,7 @@ pub struct Parts {
 #[derive(Clone)]
 pub struct Schema {
     kind: Kind,
+    introspection: Introspection,
     sources: Sources,
 }
 
@@ -206,7 +207,13 @@ impl Schema {
                 Kind::Live(finish!(builder, info(GatewayMode::Live, &sdl())))
             }
         };
-        Self { kind, sources: parts.sources }
+        Self { kind, introspection, sources: parts.sources }
+    }
+
+    /// Whether questions about the schema are answered.
+    #[must_use]
+    pub fn answers_about_itself(&self) -> bool {
+        self.introspection == Introspection::On
     }
 
     fn request(&self, request: Request, caller: Caller) -> Request {

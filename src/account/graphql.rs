@@ -111,6 +111,10 @@ impl Account {
     }
 
     async fn details(&self) -> Result<Arc<Observed>> {
+        // Mono was told to forget it, and so were we.
+        if self.state.unlinked {
+            return Err(not_found());
+        }
         self.loaders.details(&self.id).await
     }
 
@@ -363,6 +367,9 @@ impl Account {
         let filter = Filter::from(filter.unwrap_or_default());
         let filter = filter.checked(clock.now().date_naive())?;
         let request = PageRequest::new(page, first, after.as_deref(), filter)?;
+        if self.state.unlinked {
+            return Err(not_found());
+        }
         let freshness = Freshness::of_transactions(&self.state);
         if require_fresh && freshness.state != FreshnessState::Fresh {
             return Err(not_fresh(&self.state));

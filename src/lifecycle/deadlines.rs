@@ -19,7 +19,7 @@ use crate::{
     database::Database,
     error::chain,
     ids::AccountId,
-    mono::{Client, Details},
+    mono::{Amount, Client, Details},
 };
 
 /// How often the database is asked for what is due.
@@ -128,13 +128,17 @@ impl Worker {
     }
 }
 
+/// What a balance is known by without being kept: enough to see that it moved.
+#[must_use]
+pub fn balance_digest(account: &AccountId, balance: Amount) -> Option<String> {
+    let minor = balance?.ok()?.to_string();
+    let hash = Sha256::new_with_prefix(account.as_str()).chain_update(minor).finalize();
+    Some(hash[..8].iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 /// What an account's details show, as evidence: a status, and digests that tell a change.
 #[must_use]
 pub fn look(account: &AccountId, details: &Details, asked_at: Time, scheduled: bool) -> Look {
-    let digest = |text: String| {
-        let hash = Sha256::new_with_prefix(account.as_str()).chain_update(text).finalize();
-        hash[..8].iter().map(|byte| format!("{byte:02x}")).collect::<String>()
-    };
     let retrieved = details.retrieved_data.as_ref().map(|words| {
         let mut kinds: Vec<_> =
             words.iter().filter_map(|word| RetrievedData::from_mono(word)).collect();
@@ -146,7 +150,7 @@ pub fn look(account: &AccountId, details: &Details, asked_at: Time, scheduled: b
         asked_at,
         scheduled,
         reported: details.data_status.as_deref().map(Reported::from_mono),
-        balance: details.balance.and_then(Result::ok).map(|minor| digest(minor.to_string())),
+        balance: balance_digest(account, details.balance),
         request_id: details.data_request_id.clone(),
         retrieved,
         currency: details.currency.clone(),

@@ -76,6 +76,10 @@ pub struct Update {
     pub sync: Option<SyncStatus>,
     /// What was fetched.
     pub retrieved: Option<Vec<RetrievedData>>,
+    /// A digest of the balance, as a look at the details has it.
+    pub balance: Option<String>,
+    /// Mono's id of the fetch behind it.
+    pub request_id: Option<String>,
 }
 
 /// What a look at the account's details showed.

@@ -61,7 +61,8 @@ impl FromStr for Cursor {
         let plain = !epoch.is_empty()
             && epoch.len() <= 64
             && epoch.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        let seq = seq.parse().ok().filter(|seq: &i64| *seq >= 0);
+        let digits = seq.bytes().all(|byte| byte.is_ascii_digit());
+        let seq = seq.parse().ok().filter(|_: &i64| digits);
         match seq {
             Some(seq) if plain => Ok(Self { epoch: epoch.to_owned(), seq }),
             _ => Err(BadCursor),

@@ -301,7 +301,7 @@ async fn follow(
         }
         None => listener.begin_after(head.last),
     }
-    if let (Some(id), Some(state)) = (seen, state) {
+    if let (Some(id), Some(state)) = (seen, state.filter(|state| !state.unlinked)) {
         first.push_back(told(ChangeKind::Snapshot, Some(id), Some(as_it_stands(topic, &state))));
     }
     let follower = Follower {

@@ -81,6 +81,14 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// Takes over what `later` tells and this does not: an update without a balance is a baseline
+    /// of which the first look supplies the rest.
+    pub(super) fn complete_from(&mut self, later: &Self) {
+        self.balance = self.balance.take().or_else(|| later.balance.clone());
+        self.request_id = self.request_id.take().or_else(|| later.request_id.clone());
+        self.retrieved = self.retrieved.take().or_else(|| later.retrieved.clone());
+    }
+
     /// Whether this proves a fetch since `earlier`. What only one of the two tells proves nothing:
     /// Mono leaves fields out at times.
     #[must_use]

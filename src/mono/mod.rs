@@ -21,7 +21,7 @@ use serde_json::json;
 use tokio::{sync::Semaphore, time::Instant};
 
 pub use error::MonoError;
-pub use model::{Amount, Details, HostedLink, Institution, Transaction, TransactionPage};
+pub use model::{Amount, Details, HostedLink, Institution, Next, Transaction, TransactionPage};
 
 use crate::ids::AccountId;
 
@@ -99,7 +99,12 @@ impl Client {
     pub fn new(base_url: &str, key: &SecretString) -> Result<Self, BuildError> {
         let url = url::Url::parse(base_url).map_err(|_| BuildError::BaseUrl)?;
         let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
-        if !matches!(url.scheme(), "http" | "https") || !url.has_host() || !plain {
+        let versioned = url.path().trim_end_matches('/').rsplit('/').next().is_some_and(|last| {
+            last.strip_prefix('v')
+                .is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+        });
+        let web = matches!(url.scheme(), "http" | "https") && url.has_host();
+        if !web || !plain || versioned {
             return Err(BuildError::BaseUrl);
         }
         let mut key = HeaderValue::from_str(key.expose_secret()).map_err(|_| BuildError::Key)?;
@@ -309,7 +314,8 @@ fn pause(error: MonoError, tried: u32) -> Duration {
 
 fn retry_after(headers: &HeaderMap) -> Option<u64> {
     let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    seconds.checked_mul(1000)
+    // Longer than a day is no advice.
+    (seconds <= 86_400).then_some(seconds * 1000)
 }
 
 /// An id as one segment of a path: everything but letters and digits is escaped.

@@ -5,8 +5,8 @@ use chrono::{DateTime, NaiveDate};
 use super::{
     error::MonoError,
     wire::{
-        AccountBody, Envelope, IdBody, Inside, InstitutionBody, MetaBody, Raw, TransactionBody,
-        part, words,
+        AccountBody, Envelope, IdBody, Inside, InstitutionBody, MetaBody, Raw, Said, Text,
+        TransactionBody, part, words,
     },
 };
 use crate::{
@@ -93,10 +93,22 @@ pub struct TransactionPage {
     pub total: Option<i64>,
     /// Which page this is.
     pub page: Option<i64>,
-    /// The number of the page behind it, if there is one.
-    pub next: Option<i64>,
+    /// What was said of the page behind it.
+    pub next: Next,
     /// The number of the page before it, if there is one.
     pub previous: Option<i64>,
+}
+
+/// What Mono says of the next page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Next {
+    /// This is its number.
+    Page(i64),
+    /// There is none.
+    End,
+    /// Nothing that can be understood.
+    #[default]
+    Unsaid,
 }
 
 /// A hosted link.
@@ -190,7 +202,7 @@ impl TransactionPage {
             transactions: transactions.ok_or(MonoError::BadResponse("a transaction has no id"))?,
             total: part(&paging.total),
             page: part(&paging.page),
-            next: paging.next.get().and_then(page_number),
+            next: next_page(&paging.next),
             previous: paging.previous.get().and_then(page_number),
         })
     }
@@ -230,8 +242,9 @@ pub(super) fn is_not_reauthorisable(body: &[u8]) -> bool {
 }
 
 fn is_web_url(text: &str) -> bool {
-    url::Url::parse(text)
-        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+    let plain = text.bytes().all(|byte| byte.is_ascii_graphic());
+    let is_web = |url: url::Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+    plain && url::Url::parse(text).is_ok_and(is_web)
 }
 
 fn transaction(body: TransactionBody) -> Option<Transaction> {
@@ -251,6 +264,17 @@ fn amount(raw: &Raw) -> Amount {
     match raw.as_deref()?.get() {
         "null" => None,
         text => Some(minor_units(text)),
+    }
+}
+
+fn next_page(said: &Said) -> Next {
+    let Some(raw) = said.0.as_deref() else { return Next::Unsaid };
+    let text: Text = serde_json::from_str(raw.get()).unwrap_or_default();
+    let number = text.get().and_then(|text| page_number(text).or_else(|| text.parse().ok()));
+    match number {
+        Some(number) => Next::Page(number),
+        None if raw.get() == "null" => Next::End,
+        None => Next::Unsaid,
     }
 }
 

@@ -3,8 +3,10 @@
 //! A field that is missing, null or of another type than expected is absent; an amount keeps its
 //! own text until it is read exactly; a word that we do not know stays as it is.
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::value::RawValue;
+
+use crate::money::{BadAmount, minor_units};
 
 /// A text that Mono may also send as a number, or as nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,11 +68,30 @@ impl<'de> Deserialize<'de> for Id {
 /// Any JSON, kept as its text: whether it is what it should be is seen when it is read.
 pub type Raw = Option<Box<RawValue>>;
 
+/// Any JSON, kept as its text, of which null is something else than nothing.
+#[derive(Debug, Default)]
+pub struct Said(pub Option<Box<RawValue>>);
+
+impl<'de> Deserialize<'de> for Said {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Box::<RawValue>::deserialize(deserializer).map(|raw| Self(Some(raw)))
+    }
+}
+
 /// Reads a part of a body, or nothing if it is missing, null or of another shape.
 #[must_use]
-pub fn part<'de, T: Deserialize<'de>>(raw: &'de Raw) -> Option<T> {
+pub fn part<T: DeserializeOwned>(raw: &Raw) -> Option<T> {
     let raw = raw.as_deref()?;
-    if raw.get() == "null" { None } else { serde_json::from_str(raw.get()).ok() }
+    if raw.get() == "null" { None } else { tolerant(raw.get()) }
+}
+
+/// Reads JSON in which a name may stand twice: the last one counts, as in most other readers.
+#[must_use]
+pub fn tolerant<T: DeserializeOwned>(text: &str) -> Option<T> {
+    serde_json::from_str(text).ok().or_else(|| {
+        let once: serde_json::Value = serde_json::from_str(text).ok()?;
+        serde_json::from_str(&once.to_string()).ok()
+    })
 }
 
 /// An account as Mono writes it. Source: Mono docs, "Account Details", "Account Update", v1 and
@@ -97,6 +118,15 @@ pub struct AccountBody {
 }
 
 impl AccountBody {
+    /// Its balance in minor units.
+    #[must_use]
+    pub fn balance(&self) -> Option<Result<i64, BadAmount>> {
+        match self.balance.as_deref()?.get() {
+            "null" => None,
+            text => Some(minor_units(text)),
+        }
+    }
+
     /// Its id, in either spelling.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
@@ -135,7 +165,7 @@ pub struct MetaBody {
     pub(crate) total: Raw,
     pub(crate) page: Raw,
     pub(crate) previous: Text,
-    pub(crate) next: Text,
+    pub(crate) next: Said,
 }
 
 /// Only an id.

@@ -3,7 +3,7 @@
 use super::{PageRequest, Place};
 use crate::{
     ids::AccountId,
-    mono::{Client, MonoError, Transaction, TransactionQuery},
+    mono::{Client, MonoError, Next, Transaction, TransactionQuery},
 };
 
 /// A page as it is answered.
@@ -55,11 +55,18 @@ impl Transactions {
             narration: request.filter.narration.clone(),
         };
         let answer = self.mono.transactions(account, &query).await?;
-        // Mono's own word for which page this is may be missing; what was asked for is not.
-        let number = answer.page.filter(|page| *page > 0).unwrap_or(request.page);
+        let number = request.page;
         let on_page = answer.transactions.len();
         let wanted = request.first.unwrap_or(usize::MAX);
-        let next = answer.next.filter(|next| *next > number);
+        let total = answer.total.filter(|total| is_int(*total));
+        let next = match answer.next {
+            // An empty page leads nowhere, whatever it says.
+            Next::Page(next) => {
+                Some(next).filter(|next| *next > number && is_int(*next) && on_page > 0)
+            }
+            Next::End => None,
+            Next::Unsaid => total.and_then(|total| next_by_count(number, on_page, total)),
+        };
         let transactions: Vec<_> = answer
             .transactions
             .into_iter()
@@ -77,9 +84,21 @@ impl Transactions {
             transactions,
             number,
             next,
-            previous: answer.previous.or(Some(number - 1)).filter(|page| *page > 0),
+            previous: Some(number - 1).filter(|page| *page > 0),
             has_more: cut || next.is_some(),
-            total: answer.total,
+            total,
         })
     }
+}
+
+/// Whether GraphQL's Int holds it.
+fn is_int(number: i64) -> bool {
+    (0..=i64::from(i32::MAX)).contains(&number)
+}
+
+/// The next page, if Mono only says how many transactions there are: there is one unless this page
+/// is empty or all before it, taken for as long, make up the whole.
+fn next_by_count(number: i64, on_page: usize, total: i64) -> Option<i64> {
+    let on_page = i64::try_from(on_page).ok().filter(|count| *count > 0)?;
+    (number.saturating_mul(on_page) < total).then_some(number + 1)
 }

@@ -133,6 +133,34 @@ pub fn check(document: &ExecutableDocument, operation_name: Option<&str>) -> Res
     }
 }
 
+/// Refuses questions about the schema.
+///
+/// # Errors
+/// `GRAPHQL_VALIDATION_FAILED`.
+pub fn refuse_introspection(document: &ExecutableDocument) -> Result<(), ApiError> {
+    let sets = document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
+    let fragments = document.fragments.values().map(|fragment| &fragment.node.selection_set.node);
+    let mut left: Vec<&SelectionSet> = sets.chain(fragments).collect();
+    while let Some(set) = left.pop() {
+        for item in &set.items {
+            match &item.node {
+                Selection::Field(field)
+                    if field.node.name.node.starts_with("__")
+                        && field.node.name.node != "__typename" =>
+                {
+                    let text =
+                        "questions about the schema are switched off (GATEWAY_INTROSPECTION)";
+                    return Err(ApiError::new(ErrorCode::GraphqlValidationFailed, text));
+                }
+                Selection::Field(field) => left.push(&field.node.selection_set.node),
+                Selection::InlineFragment(inline) => left.push(&inline.node.selection_set.node),
+                Selection::FragmentSpread(_) => {}
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Selections after expansion, each fragment counted once.
 struct Sizes<'a> {
     fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,

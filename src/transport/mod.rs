@@ -153,6 +153,9 @@ impl Engine {
             .and_then(|document| {
                 let name = asked.operation_name.as_deref();
                 guard::check(&document, name)?;
+                if !self.schema.answers_about_itself() {
+                    guard::refuse_introspection(&document)?;
+                }
                 documents::check_variables(&document, name, &asked.variables)?;
                 Ok(document)
             });

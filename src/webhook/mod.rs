@@ -7,18 +7,21 @@ pub mod http;
 pub mod redact;
 pub mod service;
 
+use std::borrow::Cow;
+
 use sha2::{Digest as _, Sha256};
 
 use crate::{
     ids::AccountId,
     lifecycle::{
         RetrievedData,
+        deadlines::balance_digest,
         fact::{JobStatus, Reported, SyncStatus, Update, What},
         store::Outcome,
     },
     mono::{
         model::time,
-        wire::{AccountBody, Envelope, Id, IdBody, Inside, MetaBody, Text, part, words},
+        wire::{AccountBody, Envelope, Id, IdBody, Inside, MetaBody, Text, part, tolerant, words},
     },
 };
 
@@ -82,8 +85,9 @@ pub fn decode(body: &[u8]) -> Decoded {
         what: None,
         otherwise,
     };
-    let Ok(envelope) = serde_json::from_slice::<Envelope>(body) else {
-        let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
+    let text = readable(body);
+    let Some(envelope) = tolerant::<Envelope>(&text) else {
+        let is_json = serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok();
         return nothing(if is_json { Outcome::Unknown } else { Outcome::Undecodable });
     };
     let inside: Inside = part(&envelope.data).unwrap_or_default();
@@ -114,6 +118,10 @@ pub fn decode(body: &[u8]) -> Decoded {
             retrieved: words(&meta.retrieved_data).map(|words| {
                 words.iter().filter_map(|word| RetrievedData::from_mono(word)).collect()
             }),
+            balance: id
+                .as_ref()
+                .and_then(|id| balance_digest(id, account.as_ref().and_then(AccountBody::balance))),
+            request_id: meta.data_request_id.get().map(plain),
         })),
         Event::Required => Some(What::Required { stamp, digest: digest(body) }),
         Event::Reauthorized => Some(What::Reauthorized { stamp }),
@@ -177,6 +185,13 @@ fn job_status(word: &Text) -> Option<JobStatus> {
 /// A name without what no column and no log line should carry.
 fn plain(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect()
+}
+
+/// A body as text: without the mark that some systems begin it with, and with a sign in the place
+/// of bytes that are no UTF-8. What is damaged in one place may be good in all others.
+#[must_use]
+pub fn readable(body: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body))
 }
 
 /// What a body is known by.

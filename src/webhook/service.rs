@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use super::{decode, digest, redact::redact};
+use super::{decode, digest, readable, redact::redact};
 use crate::{
     ids::EventId,
     lifecycle::{
@@ -46,7 +46,7 @@ impl Webhooks {
             mono_event_id: decoded.mono_event_id,
             account: decoded.account.clone(),
             digest: digest(body),
-            body: redact(body),
+            body: redact(readable(body).as_bytes()),
             received_at,
         };
         let what = decoded.account.zip(decoded.what);

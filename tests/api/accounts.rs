@@ -340,3 +340,42 @@ async fn accounts_are_listed_by_page_and_filter() {
     }
     world.stop().await;
 }
+
+#[tokio::test]
+async fn without_a_word_on_the_next_page_the_count_says_whether_there_is_one() {
+    let mut world = World::new().await;
+    let items = |n: usize| {
+        let item = r#"{"id":"t","amount":1,"type":"debit","date":"2026-01-01T00:00:00Z"}"#;
+        vec![item; n].join(",")
+    };
+    let answers = [
+        (format!(r#"{{"data":[{}],"meta":{{"total":7,"page":1}}}}"#, items(5)), json!(2)),
+        (
+            format!(r#"{{"data":[{}],"meta":{{"total":7,"page":1,"next":true}}}}"#, items(5)),
+            json!(2),
+        ),
+        (format!(r#"{{"data":[{}],"meta":{{"total":7,"page":1,"next":3}}}}"#, items(5)), json!(3)),
+        (
+            format!(r#"{{"data":[{}],"meta":{{"total":7,"page":1,"next":null}}}}"#, items(5)),
+            Value::Null,
+        ),
+        (format!(r#"{{"data":[{}],"meta":{{"total":5,"page":1}}}}"#, items(5)), Value::Null),
+        (r#"{"data":[],"meta":{"total":7,"page":1,"next":"x?page=2"}}"#.to_owned(), Value::Null),
+    ];
+    for (body, next) in answers {
+        let mut config = world.config();
+        config.mono_base_url = stand_in(body.clone()).await;
+        world.gateways.pop().unwrap().stop().await;
+        let gateway = world.try_start(config).await.unwrap();
+        world.gateways.push(gateway);
+        let connected = json!({ "event": "mono.events.account_connected", "data": { "id": "a1" } });
+        assert_eq!(world.webhook(connected.to_string()).await, 200);
+        let query =
+            "{ account(id: \"a1\") { transactions { nextPage pageInfo { hasNextPage } } } }";
+        let data = world.data(query, Value::Null).await;
+        let page = &data["account"]["transactions"];
+        assert_eq!(page["nextPage"], next, "{body}");
+        assert_eq!(page["pageInfo"]["hasNextPage"], !next.is_null(), "{body}");
+    }
+    world.stop().await;
+}

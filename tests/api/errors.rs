@@ -100,21 +100,12 @@ async fn nobody_listening_is_unavailable() {
     world.stop().await;
 }
 
-/// A server that answers every request with one body.
-async fn stand_in(body: &'static str) -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let app = axum::Router::new().fallback(move || async move { body });
-    tokio::spawn(async move { axum::serve(listener, app).await });
-    format!("http://{address}")
-}
-
 #[tokio::test]
 async fn an_amount_that_is_none_is_null_and_the_rest_comes() {
     let mut world = World::new().await;
     let body = r#"{"data":{"account":{"id":"a1","name":"ADA TEST","currency":"NGN","balance":10.5},"meta":{"data_status":"READY | SOON"}}}"#;
     let mut config = world.config();
-    config.mono_base_url = stand_in(body).await;
+    config.mono_base_url = stand_in(body.to_owned()).await;
     world.gateways.pop().unwrap().stop().await;
     let gateway = world.try_start(config).await.unwrap();
     world.gateways.push(gateway);
@@ -136,7 +127,7 @@ async fn an_amount_that_is_none_in_a_list_nulls_what_the_schema_says() {
     let mut world = World::new().await;
     let body = r#"{"data":[{"id":"t1","amount":1e3,"type":"debit","date":"2026-01-01T00:00:00Z"}],"meta":{"total":1,"page":1}}"#;
     let mut config = world.config();
-    config.mono_base_url = stand_in(body).await;
+    config.mono_base_url = stand_in(body.to_owned()).await;
     world.gateways.pop().unwrap().stop().await;
     let gateway = world.try_start(config).await.unwrap();
     world.gateways.push(gateway);

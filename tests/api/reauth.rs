@@ -250,3 +250,44 @@ async fn a_mutation_names_a_root_field_once() {
     assert_eq!(world.simulator.calls().len(), 0);
     world.stop().await;
 }
+
+#[tokio::test]
+async fn a_caller_who_goes_away_leaves_nothing_half_asked() {
+    let world = World::new().await;
+    world.known(HEALTHY).await;
+    world.simulator.add_fault(Fault::slow(200).path("/initiate").times(1)).unwrap();
+    // The request is dropped as soon as Mono was asked, and before it answered.
+    let asking = world.initiate(HEALTHY);
+    let asked = async {
+        while !world.simulator.calls().iter().any(|call| call.method == "POST") {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        _ = asking => panic!("it was answered before it could be dropped"),
+        () = asked => {}
+    }
+    let known =
+        world.until(HEALTHY, |known| known["reauth"]["active"]["status"] == "LINK_ISSUED").await;
+    assert!(known["reauth"]["active"]["url"].is_string());
+    let again = world.initiate(HEALTHY).await;
+    assert_eq!(again["reused"], true);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_waits_for_another_s_answer_gets_the_same() {
+    let world = World::new().await;
+    world.known(HEALTHY).await;
+    world.simulator.add_fault(Fault::status(400).path("/initiate").times(1)).unwrap();
+    world.simulator.add_fault(Fault::slow(300).path("/initiate").times(1)).unwrap();
+    let input = json!({ "input": { "accountId": HEALTHY } });
+    let asks = (0..4).map(|_| world.code(INITIATE, input.clone()));
+    let codes = futures_util::future::join_all(asks).await;
+    let posts = world.simulator.calls().iter().filter(|call| call.method == "POST").count();
+    assert!(
+        codes.iter().all(|code| code == "UPSTREAM_REJECTED"),
+        "{codes:?} after {posts} requests"
+    );
+    world.stop().await;
+}

@@ -72,6 +72,18 @@ pub(crate) fn client() -> reqwest::Client {
         .unwrap()
 }
 
+/// A server that answers every request with one body.
+pub(crate) async fn stand_in(body: String) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let app = axum::Router::new().fallback(move || {
+        let body = body.clone();
+        async move { body }
+    });
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    format!("http://{address}")
+}
+
 impl World {
     pub(crate) async fn new() -> Self {
         Self::with_replicas(1).await

@@ -199,3 +199,40 @@ async fn case_19_a_webhook_about_an_unknown_account_creates_it() {
     assert_eq!(answer["errors"][0]["path"], json!(["account", "dataStatus"]));
     world.stop().await;
 }
+
+#[tokio::test]
+async fn a_body_that_is_damaged_in_one_place_tells_what_it_tells_in_others() {
+    let world = World::new().await;
+    let bodies: [&[u8]; 4] = [
+        b"\xef\xbb\xbf{\"event\":\"mono.events.reauthorisation_required\",\"data\":{\"account\":{\"_id\":\"a1\"}}}",
+        b"{\"event\":\"x\",\"event\":\"mono.events.reauthorisation_required\",\"data\":{\"account\":{\"_id\":\"a2\"}}}",
+        b"{\"event\":\"mono.events.reauthorisation_required\",\"data\":{\"account\":{\"_id\":\"x\",\"_id\":\"a3\"}}}",
+        b"{\"event\":\"mono.events.reauthorisation_required\",\"data\":{\"account\":{\"_id\":\"a4\",\"name\":\"Ren\xe9\"}}}",
+    ];
+    for body in bodies {
+        assert_eq!(world.webhook(body.to_vec()).await, 200);
+    }
+    let data =
+        world.data("{ accounts(filter: {needsReauth: true}) { nodes { id } } }", Value::Null).await;
+    let ids = json!([{ "id": "a1" }, { "id": "a2" }, { "id": "a3" }, { "id": "a4" }]);
+    assert_eq!(data["accounts"]["nodes"], ids);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn an_unlinked_account_is_neither_read_nor_shown() {
+    let world = World::new().await;
+    world.initiate(HEALTHY).await;
+    let session = world.known(HEALTHY).await["reauth"]["active"]["id"].clone();
+    world.simulator.send_webhook(Webhook::new(Kind::AccountUnlinked, HEALTHY)).unwrap();
+    world.simulator.deliver_all().await;
+    world.simulator.reset_calls();
+    let mut events = world.subscribe(0, DATA_STATUS, json!({ "id": HEALTHY })).await;
+    events.nothing_but_pong().await;
+    let query = "query ($id: ID!) { reauthSession(id: $id) { status account { id name transactions { totalCount } } } }";
+    let answer = world.ask(query, json!({ "id": session })).await;
+    let account = &answer["data"]["reauthSession"]["account"];
+    assert_eq!(account, &json!({ "id": HEALTHY, "name": null, "transactions": null }), "{answer}");
+    assert_eq!(world.simulator.calls().len(), 0);
+    world.stop().await;
+}

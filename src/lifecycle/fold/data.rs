@@ -42,7 +42,7 @@ impl Fold {
             return;
         }
         self.set_status(reported.status, Some(&reported.raw));
-        if reported.status.is_readable() {
+        if reported.status.is_readable() && !self.is_old_data {
             self.state.data.as_of = Some(self.at);
             if self.state.sync.failure.is_none() {
                 self.state.sync.last_success_at = Some(self.at);

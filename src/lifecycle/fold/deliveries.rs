@@ -28,6 +28,7 @@ impl Fold {
             || (known.is_none()
                 && is_older(update.stamp, blank.as_ref().and_then(|blank| blank.stamp)));
         self.consent_of(update, stale);
+        self.is_old_data = update.sync == Some(SyncStatus::Failed);
         match known {
             // Out of date for the data, yet it may tell of consent that we had not heard of.
             _ if stale => self.settle_early_data(),
@@ -54,6 +55,13 @@ impl Fold {
         let taken = marks.update.as_ref().is_some_and(|last| last.taken);
         self.state.marks.update = Some(self.last_update(update, reported, before));
         self.state.data.retrieved.clone_from(&update.retrieved);
+        // Newer than any look before it: what a look shows later is held against this.
+        self.state.details = Some(Evidence {
+            status: reported.status,
+            balance: update.balance.clone(),
+            request_id: update.request_id.clone(),
+            retrieved: update.retrieved.clone(),
+        });
         if taken && self.is_unanswered() {
             self.reopen();
         } else {

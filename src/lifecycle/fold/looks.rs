@@ -62,8 +62,10 @@ impl Fold {
         if news {
             self.state.data.retrieved.clone_from(&evidence.retrieved);
             self.arrived(reported, CompletionEvidence::DetailsRead);
-        } else if waiting.baseline.is_none() || reported.status == DataStatus::Processing {
+        } else if reported.status == DataStatus::Processing {
             waiting.baseline = Some(evidence);
+        } else {
+            waiting.baseline.get_or_insert_with(|| evidence.clone()).complete_from(&evidence);
         }
     }
 

@@ -76,7 +76,13 @@ pub struct Folded {
 /// Folds `fact` into `before`.
 #[must_use]
 pub fn fold(before: &AccountState, fact: &Fact) -> Folded {
-    let mut fold = Fold { state: before.clone(), at: fact.at, superseded: None, refreshed: false };
+    let mut fold = Fold {
+        state: before.clone(),
+        at: fact.at,
+        superseded: None,
+        refreshed: false,
+        is_old_data: false,
+    };
     let verdict = if before.unlinked { fold.after_unlinking(&fact.what) } else { fold.apply(fact) };
     let changes = fold.changes(before, fact);
     if fold.state != *before {
@@ -92,6 +98,8 @@ struct Fold {
     superseded: Option<Session>,
     /// Data of a re-authorisation arrived under a status that does not move.
     refreshed: bool,
+    /// The refresh failed: whatever status is told is that of older data.
+    is_old_data: bool,
 }
 
 impl Fold {

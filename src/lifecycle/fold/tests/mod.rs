@@ -60,7 +60,15 @@ fn fetched(
     retrieved: Option<Vec<RetrievedData>>,
 ) -> What {
     let digest = format!("updated {reported:?} {stamp:?} {sync:?} {retrieved:?}");
-    What::Updated(Update { stamp, digest, reported, sync, retrieved })
+    What::Updated(Update {
+        stamp,
+        digest,
+        reported,
+        sync,
+        retrieved,
+        balance: None,
+        request_id: None,
+    })
 }
 
 fn updated(status: DataStatus) -> What {

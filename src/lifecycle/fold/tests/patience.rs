@@ -120,7 +120,8 @@ fn a_look_that_shows_a_word_that_we_do_not_know_decides_nothing() {
 #[test]
 fn at_the_deadline_readable_data_completes_the_session() {
     for data in [Available, Partial] {
-        let story = Story::with_link().hears(reauthorized(None));
+        let story = Story::new().hears(connected()).hears(updated(data)).later(HOUR);
+        let story = story.hears(requested(1)).hears(link_issued(1)).hears(reauthorized(None));
         let story = story.waits(30 * MINUTE, Some((data, "a")));
         assert_eq!((story.session(), story.status()), (Some(ReauthStatus::Completed), Some(data)));
         assert_eq!(story.completed_via(), Some(CompletionEvidence::Deadline));
