@@ -14,6 +14,7 @@ pub mod service;
 pub mod session;
 pub mod store;
 pub mod waiting;
+mod writer;
 
 use async_graphql::Enum;
 use serde::{Deserialize, Serialize};

@@ -190,16 +190,37 @@ impl Session {
     /// The link, while it is of use.
     #[must_use]
     pub fn url(&self) -> Option<&str> {
-        match &self.stage {
-            Stage::LinkIssued { url, .. } => Some(url),
-            Stage::Requested
-            | Stage::Authorized { .. }
-            | Stage::Completed { .. }
-            | Stage::Failed { .. }
-            | Stage::Expired { .. }
-            | Stage::Cancelled { .. }
-            | Stage::Superseded { .. } => None,
+        if let Stage::LinkIssued { url, .. } = &self.stage { Some(url) } else { None }
+    }
+
+    /// When the link is taken for dead, while it is out.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<Time> {
+        if let Stage::LinkIssued { expires_at, .. } = &self.stage {
+            Some(*expires_at)
+        } else {
+            None
         }
+    }
+
+    /// What that rests on.
+    #[must_use]
+    pub fn expiry_basis(&self) -> Option<ExpiryBasis> {
+        self.expires_at().map(|_| match self.method {
+            ReauthMethod::HostedLink => ExpiryBasis::Assumed,
+        })
+    }
+
+    /// When the data was there, and what showed it.
+    #[must_use]
+    pub fn completed(&self) -> Option<(Time, CompletionEvidence)> {
+        if let Stage::Completed { at, via, .. } = &self.stage { Some((*at, *via)) } else { None }
+    }
+
+    /// Why there is no link, or no data.
+    #[must_use]
+    pub fn failure(&self) -> Option<&SyncFailure> {
+        if let Stage::Failed { failure, .. } = &self.stage { Some(failure) } else { None }
     }
 
     /// When the customer finished, if they did.

@@ -15,9 +15,7 @@ use crate::{
     caller::Scope,
     error::{ApiError, Fallible, Result},
     ids::{AccountId, ReauthId},
-    lifecycle::session::{
-        CompletionEvidence, ExpiryBasis, ReauthMethod, ReauthStatus, Session, Stage,
-    },
+    lifecycle::session::{CompletionEvidence, ExpiryBasis, ReauthMethod, ReauthStatus, Session},
     scalar::DateTime,
 };
 
@@ -76,33 +74,12 @@ impl ReauthSession {
 
     /// When the link is taken for dead; null before there is one and once it is of no use.
     async fn expires_at(&self) -> Option<DateTime> {
-        match &self.session.stage {
-            Stage::LinkIssued { expires_at, .. } => Some(DateTime(*expires_at)),
-            Stage::Requested
-            | Stage::Authorized { .. }
-            | Stage::Completed { .. }
-            | Stage::Failed { .. }
-            | Stage::Expired { .. }
-            | Stage::Cancelled { .. }
-            | Stage::Superseded { .. } => None,
-        }
+        self.session.expires_at().map(DateTime)
     }
 
     /// What expiresAt rests on: Mono documents no life time of hosted links.
     async fn expiry_basis(&self) -> Option<ExpiryBasis> {
-        match (&self.session.stage, self.session.method) {
-            (Stage::LinkIssued { .. }, ReauthMethod::HostedLink) => Some(ExpiryBasis::Assumed),
-            (
-                Stage::Requested
-                | Stage::Authorized { .. }
-                | Stage::Completed { .. }
-                | Stage::Failed { .. }
-                | Stage::Expired { .. }
-                | Stage::Cancelled { .. }
-                | Stage::Superseded { .. },
-                ReauthMethod::HostedLink,
-            ) => None,
-        }
+        self.session.expiry_basis()
     }
 
     /// When it was asked for.
@@ -117,44 +94,17 @@ impl ReauthSession {
 
     /// When the data was there.
     async fn completed_at(&self) -> Option<DateTime> {
-        match &self.session.stage {
-            Stage::Completed { at, .. } => Some(DateTime(*at)),
-            Stage::Requested
-            | Stage::LinkIssued { .. }
-            | Stage::Authorized { .. }
-            | Stage::Failed { .. }
-            | Stage::Expired { .. }
-            | Stage::Cancelled { .. }
-            | Stage::Superseded { .. } => None,
-        }
+        self.session.completed().map(|(at, _)| DateTime(at))
     }
 
     /// What showed that the data was there.
     async fn completed_via(&self) -> Option<CompletionEvidence> {
-        match &self.session.stage {
-            Stage::Completed { via, .. } => Some(*via),
-            Stage::Requested
-            | Stage::LinkIssued { .. }
-            | Stage::Authorized { .. }
-            | Stage::Failed { .. }
-            | Stage::Expired { .. }
-            | Stage::Cancelled { .. }
-            | Stage::Superseded { .. } => None,
-        }
+        self.session.completed().map(|(_, via)| via)
     }
 
     /// Why there is no link, or no data.
     async fn failure(&self) -> Option<SyncFailureView> {
-        match &self.session.stage {
-            Stage::Failed { failure, .. } => Some(SyncFailureView(failure.clone())),
-            Stage::Requested
-            | Stage::LinkIssued { .. }
-            | Stage::Authorized { .. }
-            | Stage::Completed { .. }
-            | Stage::Expired { .. }
-            | Stage::Cancelled { .. }
-            | Stage::Superseded { .. } => None,
-        }
+        self.session.failure().cloned().map(SyncFailureView)
     }
 }
 

@@ -1,49 +1,33 @@
 //! Accounts as a client sees them: `account`, `accounts`.
 
+mod query;
+mod state;
+mod wanted;
+
 use std::sync::Arc;
 
-use async_graphql::{
-    Context, ID, InputObject, InputType, Name, Object, SelectionField, SimpleObject, Value,
-};
-use chrono::NaiveDate;
+use async_graphql::{Context, ID, Object};
 use futures_util::future::join_all;
+
+pub use query::AccountQuery;
+pub use state::SyncFailureView;
 
 use super::{loader::Loaders, service::Observed};
 use crate::{
     access::require,
     caller::Scope,
-    clock::Time,
     error::{ApiError, ErrorCode, Fallible, Result},
-    ids::{AccountId, ReauthId},
-    lifecycle::{
-        AccountState, DataStatus, ReauthReason, RetrievedData, SyncFailure, SyncFailureCode,
-        session::Session, store,
-    },
+    ids::AccountId,
+    lifecycle::{AccountState, DataStatus, RetrievedData},
     money::{Money, NO_CURRENCY},
     mono,
-    paging::{PageInfo, checked_first},
-    reauth::graphql::ReauthSession,
-    scalar::DateTime,
     transaction::{
         Filter, Freshness, FreshnessState, PageRequest,
         graphql::{TransactionConnection, TransactionFilter},
     },
 };
-
-/// The fields of an account that only Mono can tell.
-const OF_MONO: [&str; 11] = [
-    "name",
-    "accountNumber",
-    "bvn",
-    "type",
-    "authMethod",
-    "currency",
-    "balance",
-    "institution",
-    "customerId",
-    "subscribedToDataSync",
-    "retrievedData",
-];
+use state::{ReauthState, SyncState};
+use wanted::{Wanted, names_currency};
 
 /// A linked bank account.
 #[derive(Clone, Debug)]
@@ -151,70 +135,6 @@ async fn read_side_by_side<T>(
 /// The answer for an account that does not exist, and for somebody else's.
 fn not_found() -> ApiError {
     ApiError::new(ErrorCode::NotFound, "there is no such account")
-}
-
-/// What a selection wants of Mono.
-#[derive(Default)]
-struct Wanted {
-    details: bool,
-    status: bool,
-    pages: Vec<PageRequest>,
-}
-
-impl Wanted {
-    fn of(field: SelectionField<'_>, today: NaiveDate) -> Self {
-        let mut wanted = Self::default();
-        for field in field.selection_set().filter(is_included) {
-            match field.name() {
-                name if OF_MONO.contains(&name) => wanted.details = true,
-                "dataStatus" | "dataStatusRaw" => wanted.status = true,
-                "transactions" => {
-                    if let Some(page) = page_request(&field, today) {
-                        wanted.pages.push(page);
-                    }
-                }
-                _ => {}
-            }
-        }
-        wanted
-    }
-}
-
-/// Whether the field's own `@skip` and `@include` let it be.
-fn is_included(field: &SelectionField<'_>) -> bool {
-    let directives = field.directives().unwrap_or_default();
-    directives.iter().all(|directive| {
-        let condition = directive.arguments.iter().find(|(name, _)| name.node == "if");
-        let holds = condition.is_some_and(|(_, value)| value.node == true.into());
-        match directive.name.node.as_str() {
-            "skip" => !holds,
-            "include" => holds,
-            _ => true,
-        }
-    })
-}
-
-/// The page that a `transactions` field will ask for. Nothing if its arguments are wrong, which
-/// the field says itself, or if it may not ask at all.
-fn page_request(field: &SelectionField<'_>, today: NaiveDate) -> Option<PageRequest> {
-    let arguments = field.arguments().ok()?;
-    fn argument<T: InputType>(arguments: &[(Name, Value)], name: &str) -> Option<T> {
-        let (_, value) = arguments.iter().find(|(argument, _)| argument == name)?;
-        T::parse(Some(value.clone())).ok()
-    }
-    let argument_filter: Option<Option<TransactionFilter>> = argument(&arguments, "filter");
-    if argument::<Option<bool>>(&arguments, "requireFresh").flatten() == Some(true) {
-        return None;
-    }
-    let after: Option<String> = argument::<Option<String>>(&arguments, "after").flatten();
-    let filter = Filter::from(argument_filter.flatten().unwrap_or_default());
-    PageRequest::new(
-        argument::<Option<i32>>(&arguments, "page").flatten(),
-        argument::<Option<i32>>(&arguments, "first").flatten(),
-        after.as_deref(),
-        filter.checked(today).ok()?,
-    )
-    .ok()
 }
 
 /// A bank account that a customer linked through Mono.
@@ -389,12 +309,6 @@ fn masked(number: &str) -> String {
     number.chars().enumerate().map(|(at, c)| if at < hidden { '*' } else { c }).collect()
 }
 
-fn names_currency(field: &SelectionField<'_>) -> bool {
-    field
-        .selection_set()
-        .any(|inner| matches!(inner.name(), "currency" | "decimal") || names_currency(&inner))
-}
-
 fn not_fresh(state: &AccountState) -> ApiError {
     let status = state.data.status.map_or("not known", DataStatus::as_mono);
     let text = if state.need.is_some() {
@@ -430,256 +344,5 @@ impl Institution {
     #[graphql(name = "type")]
     async fn kind(&self) -> Option<&str> {
         self.0.kind.as_deref()
-    }
-}
-
-/// How an account's refreshes went.
-struct SyncState(Arc<AccountState>);
-
-/// How an account's refreshes went, by the gateway's clock.
-#[Object]
-impl SyncState {
-    /// When readable data last arrived; null if none ever did.
-    async fn as_of(&self) -> Option<DateTime> {
-        self.0.data.as_of.map(DateTime)
-    }
-
-    /// When a refresh last succeeded.
-    async fn last_success_at(&self) -> Option<DateTime> {
-        self.0.sync.last_success_at.map(DateTime)
-    }
-
-    /// When a refresh last failed.
-    async fn last_failure_at(&self) -> Option<DateTime> {
-        self.0.sync.last_failure_at.map(DateTime)
-    }
-
-    /// Why the newest refresh failed; null once one succeeds.
-    async fn failure(&self) -> Option<SyncFailureView> {
-        self.0.sync.failure.clone().map(SyncFailureView)
-    }
-
-    /// While the data is awaited: when the gateway stops waiting at the latest.
-    async fn waiting_until(&self) -> Option<DateTime> {
-        self.0.waiting.as_ref().map(|waiting| DateTime(waiting.until))
-    }
-}
-
-/// Why there is no data.
-pub struct SyncFailureView(pub SyncFailure);
-
-/// Why a refresh or a re-authorisation brought no data.
-#[Object(name = "SyncFailure")]
-impl SyncFailureView {
-    /// The reason as a code.
-    async fn code(&self) -> SyncFailureCode {
-        self.0.code
-    }
-
-    /// The reason as a sentence.
-    async fn message(&self) -> &str {
-        &self.0.message
-    }
-
-    /// The status that came instead of data.
-    async fn data_status(&self) -> Option<DataStatus> {
-        self.0.status
-    }
-
-    /// When, by the gateway's clock.
-    async fn at(&self) -> DateTime {
-        DateTime(self.0.at)
-    }
-}
-
-/// An account's consent.
-struct ReauthState {
-    account: Account,
-}
-
-/// Whether the customer must authorise again, and the attempts at it.
-#[Object]
-impl ReauthState {
-    /// Whether the customer must authorise again.
-    async fn required(&self) -> bool {
-        self.account.state.need.is_some()
-    }
-
-    /// When the gateway heard of it.
-    async fn since(&self) -> Option<DateTime> {
-        let since = |need: &crate::lifecycle::Need| -> Time { need.since };
-        self.account.state.need.as_ref().map(since).map(DateTime)
-    }
-
-    /// How Mono said so.
-    async fn reason(&self) -> Option<ReauthReason> {
-        self.account.state.need.as_ref().map(|need| need.reason)
-    }
-
-    /// The session that initiateReauth would return now, if there is one.
-    async fn active(&self) -> Option<ReauthSession> {
-        let session = self.account.state.live_session()?.clone();
-        Some(ReauthSession::new(session, self.account.loaders.clone()))
-    }
-
-    /// All attempts, newest first.
-    async fn sessions(
-        &self,
-        #[graphql(default = 10, desc = "How many at most, from 1 to 100.")] first: Option<i32>,
-        #[graphql(desc = "Begin behind this cursor.")] after: Option<String>,
-    ) -> Result<ReauthSessionConnection> {
-        let first = checked_first(first, 10)?;
-        let after = after.as_deref().map(ReauthId::parse).transpose().map_err(|_| {
-            let text = "after is what an earlier answer carried in endCursor, unchanged";
-            ApiError::new(ErrorCode::BadUserInput, text)
-        })?;
-        let account = &self.account;
-        let lifecycle = account.loaders.sources().accounts.lifecycle();
-        let mut sessions =
-            lifecycle.sessions_of(&account.id, after, first + 1).await.map_err(ApiError::hidden)?;
-        let has_next_page = sessions.len() as u64 > first;
-        sessions.truncate(usize::try_from(first).unwrap_or(usize::MAX));
-        Ok(ReauthSessionConnection::new(sessions, has_next_page, &account.loaders))
-    }
-}
-
-/// The attempts to have a customer authorise again.
-#[derive(SimpleObject)]
-struct ReauthSessionConnection {
-    /// The sessions with their cursors.
-    edges: Vec<ReauthSessionEdge>,
-    /// The sessions.
-    nodes: Vec<ReauthSession>,
-    /// Where this page lies in the whole.
-    page_info: PageInfo,
-}
-
-/// A session with its place in the list.
-#[derive(SimpleObject)]
-struct ReauthSessionEdge {
-    /// What to pass as after for what lies behind it.
-    cursor: String,
-    /// The session.
-    node: ReauthSession,
-}
-
-impl ReauthSessionConnection {
-    fn new(sessions: Vec<Session>, has_next_page: bool, loaders: &Loaders) -> Self {
-        let cursor = |session: Option<&Session>| session.map(|session| session.id.to_string());
-        let page_info = PageInfo {
-            has_next_page,
-            has_previous_page: false,
-            start_cursor: cursor(sessions.first()),
-            end_cursor: cursor(sessions.last()),
-        };
-        let view = |session: &Session| ReauthSession::new(session.clone(), loaders.clone());
-        let edge = |s: &Session| ReauthSessionEdge { cursor: s.id.to_string(), node: view(s) };
-        Self {
-            edges: sessions.iter().map(edge).collect(),
-            nodes: sessions.iter().map(view).collect(),
-            page_info,
-        }
-    }
-}
-
-/// Which accounts.
-#[derive(Clone, Debug, Default, InputObject)]
-pub struct AccountFilter {
-    /// Only those whose customer must authorise again, or only those whose need not.
-    needs_reauth: Option<bool>,
-    /// Only those in one of these.
-    data_status: Option<Vec<DataStatus>>,
-}
-
-/// A page of the accounts that the gateway knows.
-#[derive(SimpleObject)]
-struct AccountConnection {
-    /// The accounts with their cursors.
-    edges: Vec<AccountEdge>,
-    /// The accounts.
-    nodes: Vec<Account>,
-    /// Where this page lies in the whole.
-    page_info: PageInfo,
-    /// How many there are in all.
-    total_count: Option<u64>,
-}
-
-/// An account with its place in the list.
-#[derive(SimpleObject)]
-struct AccountEdge {
-    /// What to pass as after for what lies behind it.
-    cursor: String,
-    /// The account.
-    node: Account,
-}
-
-/// The queries about accounts.
-#[derive(Debug, Default)]
-pub struct AccountQuery;
-
-/// Everything that can be asked.
-#[Object]
-impl AccountQuery {
-    /// One account. Null with the error NOT_FOUND if there is no such account, or if it is not
-    /// yours.
-    async fn account(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Mono's id of the account.")] id: ID,
-    ) -> Fallible<Account> {
-        let id = match AccountId::parse(&id) {
-            Ok(id) => id,
-            Err(error) => return Some(Err(error.into())),
-        };
-        Some(Account::find(ctx, id).await)
-    }
-
-    /// The accounts that the gateway knows and that you may see, by id.
-    async fn accounts(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(default = 20, desc = "How many at most, from 1 to 100.")] first: Option<i32>,
-        #[graphql(desc = "Begin behind this cursor.")] after: Option<String>,
-        #[graphql(desc = "Only these.")] filter: Option<AccountFilter>,
-    ) -> Result<AccountConnection> {
-        let loaders = ctx.data_unchecked::<Loaders>();
-        require(loaders.caller(), Scope::AccountsRead)?;
-        let first = checked_first(first, 20)?;
-        let after = after.as_deref().map(AccountId::parse).transpose().map_err(|_| {
-            let text = "after is what an earlier answer carried in endCursor, unchanged";
-            ApiError::new(ErrorCode::BadUserInput, text)
-        })?;
-        let filter = filter.unwrap_or_default();
-        let filter = store::AccountFilter {
-            needs_reauth: filter.needs_reauth,
-            data_status: filter.data_status,
-        };
-        let lifecycle = loaders.sources().accounts.lifecycle();
-        let page = lifecycle
-            .list(loaders.caller(), &filter, after.as_ref(), first)
-            .await
-            .map_err(ApiError::hidden)?;
-        let mut nodes = Vec::with_capacity(page.accounts.len());
-        for (id, state) in page.accounts {
-            let state = Arc::new(state);
-            loaders.know(&id, state.clone()).await;
-            nodes.push(Account::new(id, state, loaders.clone()));
-        }
-        let cursor = |account: Option<&Account>| account.map(|a| a.id.as_str().to_owned());
-        let edge = |account: &Account| AccountEdge {
-            cursor: account.id.as_str().to_owned(),
-            node: account.clone(),
-        };
-        Ok(AccountConnection {
-            page_info: PageInfo {
-                has_next_page: page.has_next,
-                has_previous_page: false,
-                start_cursor: cursor(nodes.first()),
-                end_cursor: cursor(nodes.last()),
-            },
-            edges: nodes.iter().map(edge).collect(),
-            nodes,
-            total_count: Some(page.total),
-        })
     }
 }

@@ -1,0 +1,337 @@
+//! The only task that writes: takes whatever is waiting, folds it, and commits it as one
+//! transaction. If a batch fails because of something in it, each of its entries is tried alone;
+//! if the database fails, all of them are refused at once.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use sea_orm::DatabaseTransaction;
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use super::{
+    AccountState, Change,
+    fact::{Fact, What},
+    fold::{Ignored, Verdict, fold},
+    service::{RecordError, Recorded},
+    session::Session,
+    store::{self, Delivery, Outcome, StoreError},
+};
+use crate::{
+    clock::Time,
+    database::Database,
+    error::chain,
+    events::EventBus,
+    ids::{AccountId, EventId},
+};
+
+/// How many entries share a commit.
+const BATCH: usize = 100;
+
+/// How long waking the replicas may take.
+const WAKE_WITHIN: Duration = Duration::from_secs(1);
+
+/// How often an entry is tried alone: somebody else may have been faster once.
+const TRIES: usize = 3;
+
+/// One thing to write.
+pub(super) struct Entry {
+    pub(super) delivery: Option<(Delivery, Outcome)>,
+    pub(super) fact: Option<Fact>,
+    pub(super) reply: oneshot::Sender<Result<Written, RecordError>>,
+}
+
+/// What became of an entry.
+#[derive(Clone, Debug)]
+pub(super) struct Written {
+    pub(super) outcome: Outcome,
+    pub(super) recorded: Option<Recorded>,
+}
+
+/// The only task that writes.
+pub(super) struct Writer {
+    pub(super) database: Database,
+    pub(super) bus: Arc<dyn EventBus>,
+    pub(super) closing: Arc<Notify>,
+}
+
+impl Writer {
+    pub(super) async fn run(self, mut entries: mpsc::Receiver<Entry>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            tokio::select! {
+                biased;
+                () = self.closing.notified() => entries.close(),
+                taken = entries.recv_many(&mut batch, BATCH) => {
+                    if taken == 0 {
+                        return;
+                    }
+                    self.take(std::mem::replace(&mut batch, Vec::with_capacity(BATCH))).await;
+                }
+            }
+        }
+    }
+
+    /// Writes a batch, answers everybody in it, and wakes the replicas if there is news.
+    async fn take(&self, batch: Vec<Entry>) {
+        let together: Vec<&Entry> = batch.iter().collect();
+        let told = match self.write(&together).await {
+            Ok((results, told)) => {
+                answer(batch, results);
+                told
+            }
+            Err(error) if error.is_of_database() => {
+                tracing::error!(cause = %chain(&error), entries = batch.len(), "the database takes nothing");
+                let error = RecordError::Store(Arc::new(error));
+                let results = batch.iter().map(|_| Err(error.clone())).collect();
+                answer(batch, results);
+                false
+            }
+            Err(error) => {
+                tracing::warn!(cause = %chain(&error), entries = batch.len(), "a batch failed; trying each of its entries alone");
+                let mut told = false;
+                for entry in batch {
+                    let (result, news) = self.write_alone(&entry).await;
+                    told |= news;
+                    answer(vec![entry], vec![result]);
+                }
+                told
+            }
+        };
+        if told {
+            // What was written is answered for by now; news may come late, and not hold up others.
+            match tokio::time::timeout(WAKE_WITHIN, self.bus.publish()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    tracing::warn!(cause = %chain(&error), "news will wait for the periodic read");
+                }
+                Err(_) => tracing::warn!("news will wait for the periodic read"),
+            }
+        }
+    }
+
+    async fn write_alone(&self, entry: &Entry) -> (Result<Written, RecordError>, bool) {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.write(&[entry]).await {
+                Ok((mut results, told)) => {
+                    return (results.pop().unwrap_or(Err(RecordError::Busy)), told);
+                }
+                // Another replica wrote at the same time: now it can be seen.
+                Err(error) if error.is_conflict() && tries < TRIES => {}
+                Err(error) => {
+                    tracing::error!(cause = %chain(&error), "a fact could not be written");
+                    return (Err(RecordError::Store(Arc::new(error))), false);
+                }
+            }
+        }
+    }
+
+    /// Writes these entries in one transaction. Beside what became of each: is there news?
+    async fn write(&self, entries: &[&Entry]) -> Result<(Results, bool), StoreError> {
+        let transaction = self.database.begin().await?;
+        match write_in(&transaction, entries).await {
+            Ok(written) => {
+                transaction.commit().await?;
+                Ok(written)
+            }
+            Err(error) => {
+                if let Err(rollback) = transaction.rollback().await {
+                    tracing::warn!(cause = %chain(&rollback), "a transaction was not rolled back");
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+fn answer(batch: Vec<Entry>, results: Vec<Result<Written, RecordError>>) {
+    for (entry, result) in batch.into_iter().zip(results) {
+        // Whoever brought it may have gone; it is written all the same.
+        let _ = entry.reply.send(result);
+    }
+}
+
+type Results = Vec<Result<Written, RecordError>>;
+
+async fn write_in(
+    db: &DatabaseTransaction,
+    entries: &[&Entry],
+) -> Result<(Results, bool), StoreError> {
+    let now = entries.iter().filter_map(|entry| entry.at()).max().unwrap_or_default();
+    let accounts: BTreeSet<AccountId> =
+        entries.iter().filter_map(|entry| Some(entry.fact.as_ref()?.account.clone())).collect();
+    let accounts: Vec<_> = accounts.into_iter().collect();
+    let before = if accounts.is_empty() {
+        BTreeMap::new()
+    } else {
+        store::load_for_update(db, &accounts, now).await?
+    };
+    // Looked for behind the locks: what another replica is writing is there by then.
+    let copies = copies(db, entries).await?;
+    let mut batch = Batch::new(&before);
+    let mut results = Vec::with_capacity(entries.len());
+    for (entry, copy) in entries.iter().zip(copies) {
+        results.push(batch.take(db, entry, copy).await?);
+    }
+    batch.save(db, now).await?;
+    Ok((results, !batch.changes.is_empty()))
+}
+
+/// Which entries are deliveries that Mono's id shows to have come before.
+async fn copies(db: &DatabaseTransaction, entries: &[&Entry]) -> Result<Vec<bool>, StoreError> {
+    let ids: Vec<_> = entries.iter().filter_map(|entry| entry.mono_event_id()).collect();
+    let mut seen = store::known_event_ids(db, &ids).await?;
+    let is_copy = |id: Option<&str>| id.is_some_and(|id| !seen.insert(id.to_owned()));
+    Ok(entries.iter().map(|entry| entry.mono_event_id()).map(is_copy).collect())
+}
+
+impl Entry {
+    fn mono_event_id(&self) -> Option<&str> {
+        self.delivery.as_ref()?.0.mono_event_id.as_deref()
+    }
+
+    fn at(&self) -> Option<Time> {
+        let delivered = self.delivery.as_ref().map(|(delivery, _)| delivery.received_at);
+        self.fact.as_ref().map(|fact| fact.at).or(delivered)
+    }
+}
+
+/// What a transaction is going to write.
+struct Batch<'a> {
+    before: &'a BTreeMap<AccountId, AccountState>,
+    states: BTreeMap<AccountId, AccountState>,
+    superseded: Vec<Session>,
+    ended: Vec<Session>,
+    facts: Vec<(&'a Fact, Option<EventId>)>,
+    changes: Vec<(AccountId, Change, Time)>,
+    deliveries: Vec<(&'a Delivery, Outcome, bool)>,
+}
+
+impl<'a> Batch<'a> {
+    fn new(before: &'a BTreeMap<AccountId, AccountState>) -> Self {
+        Self {
+            before,
+            states: before.clone(),
+            superseded: Vec::new(),
+            ended: Vec::new(),
+            facts: Vec::new(),
+            changes: Vec::new(),
+            deliveries: Vec::new(),
+        }
+    }
+
+    /// Folds one entry into the batch.
+    async fn take(
+        &mut self,
+        db: &DatabaseTransaction,
+        entry: &'a Entry,
+        copy: bool,
+    ) -> Result<Result<Written, RecordError>, StoreError> {
+        let mut outcome = entry.delivery.as_ref().map_or(Outcome::Applied, |(_, outcome)| *outcome);
+        let mut recorded = None;
+        if copy {
+            outcome = Outcome::Duplicate;
+        } else if let Some(fact) = &entry.fact {
+            match self.fold(db, fact).await? {
+                Ok(done) => {
+                    outcome = outcome_of(&done.verdict);
+                    let delivery = entry.delivery.as_ref().map(|(delivery, _)| delivery.id);
+                    if delivery.is_some() || done.verdict == Verdict::Applied {
+                        self.facts.push((fact, delivery));
+                    }
+                    recorded = Some(done);
+                }
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+        if let Some((delivery, _)) = &entry.delivery {
+            self.deliveries.push((delivery, outcome, !copy));
+        }
+        Ok(Ok(Written { outcome, recorded }))
+    }
+
+    async fn fold(
+        &mut self,
+        db: &DatabaseTransaction,
+        fact: &Fact,
+    ) -> Result<Result<Recorded, RecordError>, StoreError> {
+        let before = self.states.get(&fact.account).cloned().unwrap_or_default();
+        let folded = fold(&before, fact);
+        if let What::Requested(request) = &fact.what
+            && folded.verdict == Verdict::Applied
+        {
+            let here = |session: &Session| {
+                session.owner == request.owner
+                    && session.reference == request.reference
+                    && session.keeps_reference()
+            };
+            let in_batch = self.states.values().filter_map(|s| s.session.as_ref()).any(here);
+            if in_batch || store::reference_is_taken(db, &request.owner, &request.reference).await?
+            {
+                return Ok(Err(RecordError::ReferenceInUse));
+            }
+        }
+        let at = fact.at;
+        let account = &fact.account;
+        self.changes.extend(folded.changes.into_iter().map(|change| (account.clone(), change, at)));
+        self.superseded.extend(folded.superseded);
+        // A session that ended without giving way, and is now replaced by a newer one within this
+        // same batch, must not be lost.
+        if let Some(old) = &before.session
+            && folded.state.session.as_ref().is_none_or(|new| new.id != old.id)
+        {
+            self.ended.push(old.clone());
+        }
+        self.states.insert(account.clone(), folded.state.clone());
+        Ok(Ok(Recorded { verdict: folded.verdict, state: folded.state }))
+    }
+
+    async fn save(&self, db: &DatabaseTransaction, now: Time) -> Result<(), StoreError> {
+        let empty = AccountState::default();
+        let changed: Vec<_> = self
+            .states
+            .iter()
+            .filter(|(id, state)| self.before.get(*id).unwrap_or(&empty) != *state)
+            .collect();
+        let gone: Vec<&Session> = self
+            .ended
+            .iter()
+            .filter(|old| !self.superseded.iter().any(|newer| newer.id == old.id))
+            .chain(&self.superseded)
+            .collect();
+        store::save_sessions(db, &gone).await?;
+        let sessions: Vec<&Session> = changed
+            .iter()
+            .filter_map(|(id, state)| {
+                let before = self.before.get(*id).and_then(|before| before.session.as_ref());
+                state.session.as_ref().filter(|session| before != Some(session))
+            })
+            .collect();
+        store::save_sessions(db, &sessions).await?;
+        store::save(db, &changed, now).await?;
+        store::append_facts(db, &self.facts).await?;
+        // In the order of the index that two replicas may both be adding to.
+        let mut deliveries = self.deliveries.clone();
+        deliveries.sort_by(|(a, ..), (b, ..)| a.mono_event_id.cmp(&b.mono_event_id));
+        store::save_deliveries(db, &deliveries).await?;
+        if !self.changes.is_empty() {
+            // Last, so that others are held back for as short as can be.
+            store::lock_log(db).await?;
+            store::append_changes(db, &self.changes).await?;
+        }
+        Ok(())
+    }
+}
+
+fn outcome_of(verdict: &Verdict) -> Outcome {
+    match verdict {
+        Verdict::Applied | Verdict::Reused(_) => Outcome::Applied,
+        Verdict::Ignored(Ignored::Duplicate) => Outcome::Duplicate,
+        Verdict::Ignored(Ignored::Stale | Ignored::Unlinked | Ignored::NothingNew)
+        | Verdict::Refused => Outcome::Ignored,
+    }
+}
