@@ -213,7 +213,7 @@ impl Session {
 
     /// When the data was there, and what showed it.
     #[must_use]
-    pub fn completed(&self) -> Option<(Time, CompletionEvidence)> {
+    pub fn completion(&self) -> Option<(Time, CompletionEvidence)> {
         if let Stage::Completed { at, via, .. } = &self.stage { Some((*at, *via)) } else { None }
     }
 

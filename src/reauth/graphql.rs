@@ -94,12 +94,12 @@ impl ReauthSession {
 
     /// When the data was there.
     async fn completed_at(&self) -> Option<DateTime> {
-        self.session.completed().map(|(at, _)| DateTime(at))
+        self.session.completion().map(|(at, _)| DateTime(at))
     }
 
     /// What showed that the data was there.
     async fn completed_via(&self) -> Option<CompletionEvidence> {
-        self.session.completed().map(|(_, via)| via)
+        self.session.completion().map(|(_, via)| via)
     }
 
     /// Why there is no link, or no data.
