@@ -7,6 +7,7 @@ use std::{io, net::SocketAddr, time::Duration};
 
 use axum::{Router, serve::ListenerExt as _};
 use secrecy::SecretString;
+use serde_json::json;
 use tokio::{
     net::TcpListener,
     sync::watch,
@@ -26,6 +27,7 @@ use crate::{
     http::{self, Health, Public},
     lifecycle::{
         deadlines,
+        fact::What,
         service::{Lifecycle, Tasks},
         store::StoreError,
     },
@@ -106,6 +108,7 @@ pub struct Gateway {
     pub admin_address: SocketAddr,
     /// The accounts of the demo.
     pub cast: Cast,
+    controls: Option<Controls>,
     database: Database,
     drain_ms: u64,
     draining: watch::Sender<bool>,
@@ -181,7 +184,7 @@ impl Gateway {
                 transactions: Transactions::new(mono.clone()),
             },
             reauths: Reauths::new(mono, accounts, config.redirects.clone()),
-            demo: controls,
+            demo: controls.clone(),
         };
         let introspection =
             if config.introspection { Introspection::On } else { Introspection::Off };
@@ -218,6 +221,7 @@ impl Gateway {
             address,
             admin_address,
             cast,
+            controls,
             database,
             drain_ms,
             draining,
@@ -226,6 +230,23 @@ impl Gateway {
             workers,
             tasks,
         })
+    }
+
+    /// Lets the bank of the demo ask for its customer, whatever an earlier run on this database
+    /// ended with. Does nothing in live mode.
+    pub async fn open_the_story(&self) {
+        let (Some(controls), Some(account)) = (&self.controls, &self.cast.needs_reauth) else {
+            return;
+        };
+        // With an id and a time of its own, so that it is no copy of an earlier run's.
+        let body = json!({
+            "account": account.as_str(),
+            "kind": "reauthorisation_required",
+            "variant": "F",
+        });
+        if let Err(error) = controls.pull(&["webhooks"], body).await {
+            tracing::warn!(cause = %chain(&error), "the bank of the demo asks for nobody");
+        }
     }
 
     /// Stops the gateway in order. Ends within the drain time and a second.
@@ -263,11 +284,20 @@ fn local(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {
     listener.local_addr().unwrap_or(asked)
 }
 
-/// Demo mode knows its accounts from the start.
+/// Demo mode knows its accounts from the start. Links of an earlier run lead to a simulator that is
+/// gone: their sessions end.
 async fn meet(controls: &Controls, accounts: &Accounts) -> Result<Cast, StartError> {
     let cast = controls.cast().await?;
+    let lifecycle = accounts.lifecycle();
     for id in &cast.all {
-        let known = accounts.lifecycle().states(std::slice::from_ref(id)).await?.remove(id);
+        let known = lifecycle.states(std::slice::from_ref(id)).await?.remove(id);
+        if let Some(session) = known.as_ref().and_then(|state| state.session.as_ref())
+            && session.is_out()
+            && let Err(error) =
+                lifecycle.record(id.clone(), What::Cancelled { id: session.id }).await
+        {
+            tracing::warn!(account = %id, cause = %chain(&error), "a link of an earlier run was not ended");
+        }
         if let Err(error) = accounts.details(id, known.as_ref()).await {
             tracing::warn!(account = %id, cause = %chain(&error), "a demo account was not met");
         }

@@ -293,8 +293,12 @@ impl Database {
 fn open(error: &DbErr, url: &str) -> DatabaseError {
     let password = url.rsplit_once('@').and_then(|(user, _)| user.rsplit_once(':'));
     let mut text = error.to_string().replace(url, "it");
-    if let Some((_, password)) = password.filter(|(_, password)| !password.is_empty()) {
-        text = text.replace(password, "…");
+    if let Some((_, password)) = password {
+        text = text.replace(&format!(":{password}@"), ":…@");
+        // A short one may be a part of any word.
+        if password.len() >= 6 {
+            text = text.replace(password, "…");
+        }
     }
     DatabaseError::Open(text)
 }

@@ -91,6 +91,7 @@ async fn demo(config: Config) -> ExitCode {
     };
     let host = reachable(gateway.address);
     simulator.send_webhooks_to(&format!("http://{host}/webhooks/mono"));
+    gateway.open_the_story().await;
     banner(&gateway, &host, &simulator);
     let code = until_told_to_stop(gateway).await;
     simulator.stop().await;

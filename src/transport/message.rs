@@ -97,6 +97,7 @@ impl Answer {
         response.errors.truncate(MOST_ERRORS);
         for error in &mut response.errors {
             finish(error, is_request_error, request);
+            note(error, request);
         }
         Self { response, is_request_error }
     }
@@ -185,6 +186,20 @@ fn segment(segment: &PathSegment) -> Json {
     match segment {
         PathSegment::Field(name) => Json::from(name.as_str()),
         PathSegment::Index(index) => Json::from(*index),
+    }
+}
+
+/// Leaves a line by which whoever is told the request's id finds what happened. Its text and path
+/// stay out: they may hold what the caller wrote.
+fn note(error: &ServerError, request: RequestId) {
+    let code = match error.extensions.as_ref().and_then(|extensions| extensions.get("code")) {
+        Some(Value::String(code)) => code.as_str(),
+        Some(_) | None => "",
+    };
+    if code == ErrorCode::UpstreamUnauthorized.as_str() {
+        tracing::warn!(%request, code, "Mono refuses the gateway's key; check MONO_SECRET_KEY");
+    } else {
+        tracing::info!(%request, code, "an error was answered");
     }
 }
 

@@ -50,14 +50,14 @@ impl Webhooks {
             received_at,
         };
         let what = decoded.account.zip(decoded.what);
-        let (id, event) = (delivery.id, delivery.event.clone());
+        let (id, event) = (delivery.id, delivery.event.clone().unwrap_or_default());
         let outcome = self.lifecycle.record_delivery(delivery, what, decoded.otherwise).await?;
         let label = outcome.as_str();
         metrics::counter!("mono_gateway_webhooks_total", "outcome" => label).increment(1);
         if matches!(outcome, Outcome::NoAccount | Outcome::Undecodable) {
-            tracing::warn!(%id, ?event, outcome = label, "a webhook could not be used; it is kept");
+            tracing::warn!(%id, %event, outcome = label, "a webhook could not be used; it is kept");
         } else {
-            tracing::info!(%id, ?event, outcome = label, "webhook");
+            tracing::info!(%id, %event, outcome = label, "webhook");
         }
         Ok(outcome)
     }

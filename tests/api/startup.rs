@@ -127,6 +127,34 @@ async fn nothing_configured_is_a_demo_that_tells_the_story() {
     assert_eq!(running.terminate(), 0);
 }
 
+#[tokio::test]
+async fn a_demo_that_is_started_again_can_be_played_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let http = client();
+    for _ in 0..2 {
+        let running = Running::demo(folder.path());
+        let ask = async |query: &str| -> Value {
+            let url = format!("{}/graphql", running.address);
+            let request = http.post(url).json(&json!({ "query": query }));
+            request.send().await.unwrap().json().await.unwrap()
+        };
+        let needing = async {
+            let query = "{ accounts(filter: {needsReauth: true}) { nodes { id } } }";
+            while ask(query).await["data"]["accounts"]["nodes"][0].is_null() {}
+        };
+        tokio::time::timeout(DEADLINE, needing).await.expect("a bank asks for its customer");
+        // The link that this leaves behind leads nowhere next time.
+        let start = format!(
+            "mutation {{ initiateReauth(input: {{accountId: \"{NEEDS_REAUTH}\"}}) {{ reused reauth {{ url }} }} }}"
+        );
+        let answer = ask(&start).await;
+        assert_eq!(answer["data"]["initiateReauth"]["reused"], false, "{answer}");
+        let url = answer["data"]["initiateReauth"]["reauth"]["url"].as_str().unwrap().to_owned();
+        assert_eq!(http.get(url).send().await.unwrap().status(), 200);
+        assert_eq!(running.terminate(), 0);
+    }
+}
+
 #[test]
 fn a_wrong_setting_is_refused_with_one_sentence() {
     let live = ["--mono-secret-key", "k", "--mono-webhook-secret", "s", "--gateway-auth", "none"];
