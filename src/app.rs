@@ -22,6 +22,11 @@ use crate::{
     config::{Config, Mode},
     database::{Database, DatabaseError},
     demo::{Cast, Controls, DemoError},
+    document::{
+        Checks, Questions, SchemaError, Suggestions,
+        store::Documents,
+        trusted::{Trusted, TrustedError},
+    },
     error::chain,
     events::{self, BusError},
     http::{self, Health, Public},
@@ -33,7 +38,7 @@ use crate::{
     },
     mono::{self, BuildError},
     reauth::service::Reauths,
-    schema::{Introspection, Parts, Schema},
+    schema::{GatewayMode, Introspection, Parts, Schema, definitions},
     telemetry,
     transaction::service::Transactions,
     transport::{Engine, Limits, browser::Pages, graphiql::Explorer, http::Endpoint},
@@ -54,6 +59,12 @@ pub enum StartError {
     /// The database.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// The documents that are trusted.
+    #[error(transparent)]
+    Documents(#[from] TrustedError),
+    /// The schema's own text.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
     /// The log in it.
     #[error("the log cannot be read")]
     Log(#[from] StoreError),
@@ -140,6 +151,28 @@ pub async fn open_database(config: &Config) -> Result<Database, StartError> {
     Ok(database)
 }
 
+/// What documents are checked against, and those that are trusted.
+///
+/// # Errors
+/// [`StartError::Documents`].
+pub fn documents(config: &Config) -> Result<Documents, StartError> {
+    let sdl = definitions(match config.mode {
+        Mode::Demo => GatewayMode::Demo,
+        Mode::Live => GatewayMode::Live,
+    });
+    let (suggestions, questions) = if config.introspection {
+        (Suggestions::On, Questions::Answered)
+    } else {
+        (Suggestions::Off, Questions::Refused)
+    };
+    let checks = Checks::new(&sdl, suggestions, questions)?;
+    let trusted = match &config.trusted_documents {
+        Some((path, others)) => Some(Trusted::read(path, *others, &checks)?),
+        None => None,
+    };
+    Ok(Documents::new(checks, trusted))
+}
+
 impl Gateway {
     /// Starts a gateway. `stand` is the Mono of demo mode.
     ///
@@ -151,6 +184,7 @@ impl Gateway {
         stand: Option<Stand>,
     ) -> Result<Self, StartError> {
         let metrics = telemetry::metrics();
+        let documents = documents(&config)?;
         let listener = listen("GATEWAY_BIND", config.bind).await?;
         let admin = listen("GATEWAY_ADMIN_BIND", config.admin_bind).await?;
         let database = open_database(&config).await?;
@@ -194,7 +228,14 @@ impl Gateway {
             operations_per_connection: OPERATIONS,
             drain_ms: config.drain_ms,
         };
-        let engine = Engine::new(schema, clock, is_draining.clone(), limits, config.access.clone());
+        let engine = Engine::new(
+            schema,
+            documents,
+            clock,
+            is_draining.clone(),
+            limits,
+            config.access.clone(),
+        );
         let health = Health {
             database: database.clone(),
             bus,

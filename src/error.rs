@@ -11,7 +11,7 @@ pub enum ErrorCode {
     Unauthenticated,
     /// A valid token without the right.
     Forbidden,
-    /// An argument is malformed.
+    /// An argument is malformed, or a variable does not fit its type.
     BadUserInput,
     /// No such thing, or not yours.
     NotFound,
@@ -19,10 +19,12 @@ pub enum ErrorCode {
     DataNotReady,
     /// The document does not parse.
     GraphqlParseFailed,
-    /// The document parses but does not fit the schema, or its variables do not fit it.
+    /// The document parses but does not fit the schema.
     GraphqlValidationFailed,
     /// The document asks for too much.
     DocumentTooComplex,
+    /// No document is known by this id or hash; the client may send its text.
+    PersistedQueryNotFound,
     /// The body is too large.
     PayloadTooLarge,
     /// Too many requests of this caller.
@@ -47,7 +49,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, in the order of the contract.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Unauthenticated,
         Self::Forbidden,
         Self::BadUserInput,
@@ -56,6 +58,7 @@ impl ErrorCode {
         Self::GraphqlParseFailed,
         Self::GraphqlValidationFailed,
         Self::DocumentTooComplex,
+        Self::PersistedQueryNotFound,
         Self::PayloadTooLarge,
         Self::RateLimited,
         Self::UpstreamUnavailable,
@@ -80,6 +83,7 @@ impl ErrorCode {
             Self::GraphqlParseFailed => "GRAPHQL_PARSE_FAILED",
             Self::GraphqlValidationFailed => "GRAPHQL_VALIDATION_FAILED",
             Self::DocumentTooComplex => "DOCUMENT_TOO_COMPLEX",
+            Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
             Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
             Self::RateLimited => "RATE_LIMITED",
             Self::UpstreamUnavailable => "UPSTREAM_UNAVAILABLE",

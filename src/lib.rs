@@ -3,7 +3,7 @@
 //! The modules, from the ground up; each may use those above it (`tests/layers.rs` checks):
 //!
 //! - [`clock`], [`error`], [`ids`], [`money`], [`caller`]: the ground. No I/O, no settings.
-//! - [`database`], [`mono`], [`events`]: the outside world.
+//! - [`database`], [`mono`], [`events`]: the outside world; [`document`]: what it asks, checked.
 //! - [`lifecycle`]: what is true of an account, folded from facts; the log and its feed.
 //! - [`access`]: who may see what.
 //! - [`transaction`], [`account`], [`reauth`], [`webhook`]: the domains.
@@ -17,6 +17,7 @@ pub mod ids;
 pub mod money;
 
 pub mod database;
+pub mod document;
 pub mod events;
 pub mod mono;
 

@@ -2,7 +2,8 @@
 
 use async_graphql::{
     Context, Enum, ID, Interface, MergedObject, MergedSubscription, Object, Request, Response,
-    SDLExportOptions, Schema as Library, SimpleObject, Value, futures_util::stream::BoxStream,
+    SDLExportOptions, Schema as Library, SimpleObject, ValidationMode, Value,
+    futures_util::stream::BoxStream,
 };
 use futures_util::StreamExt as _;
 use sha2::{Digest as _, Sha256};
@@ -137,6 +138,9 @@ impl std::fmt::Debug for Schema {
     }
 }
 
+/// How many levels the library walks: more than a checked document has.
+const DEEPEST: usize = 100;
+
 /// What the schema says of itself.
 const DESCRIPTION: &str = "Bank accounts that customers linked through Mono: how far their data is, \
     their transactions, and the customer's consent, asked for again when the bank wants it.";
@@ -144,15 +148,27 @@ const DESCRIPTION: &str = "Bank accounts that customers linked through Mono: how
 /// The live schema in the schema definition language.
 #[must_use]
 pub fn sdl() -> String {
-    let schema = Library::build(Query::default(), Mutation::default(), Subscription::default());
-    tidy(&schema.finish().sdl_with_options(style()))
+    tidy(&definitions(GatewayMode::Live))
 }
 
 /// The schema of demo mode in the schema definition language.
 #[must_use]
 pub fn demo_sdl() -> String {
-    let schema = Library::build(Query::default(), WithDemo::default(), Subscription::default());
-    tidy(&schema.finish().sdl_with_options(style()))
+    tidy(&definitions(GatewayMode::Demo))
+}
+
+/// A mode's schema without a description of the whole, which not every reader of schemas takes.
+#[must_use]
+pub fn definitions(mode: GatewayMode) -> String {
+    let (query, subscription) = (Query::default(), Subscription::default());
+    match mode {
+        GatewayMode::Live => Library::build(query, Mutation::default(), subscription)
+            .finish()
+            .sdl_with_options(style()),
+        GatewayMode::Demo => Library::build(query, WithDemo::default(), subscription)
+            .finish()
+            .sdl_with_options(style()),
+    }
 }
 
 fn style() -> SDLExportOptions {
@@ -186,7 +202,12 @@ impl Schema {
         };
         macro_rules! finish {
             ($builder:expr, $info:expr) => {{
-                let builder = $builder.data($info).data(parts.reauths);
+                // Documents were checked before, against this schema's own text.
+                let builder = $builder
+                    .data($info)
+                    .data(parts.reauths)
+                    .validation_mode(ValidationMode::Fast)
+                    .limit_recursive_depth(DEEPEST);
                 if introspection == Introspection::On {
                     builder.finish()
                 } else {

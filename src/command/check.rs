@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use mono_gateway::{
-    app::StartError,
+    app::{self, StartError},
     config::{Mode, Settings},
     database::Database,
     error::chain,
@@ -30,6 +30,11 @@ pub(crate) async fn run(settings: &Settings) -> ExitCode {
         let (Ok(text) | Err(text)) = result;
         print(&format!("{what:<10} {text}\n"));
     };
+    if config.trusted_documents.is_some() {
+        let documents = app::documents(&config);
+        let count = documents.map(|documents| format!("ok, {} of them", documents.trusted()));
+        say("documents", count.map_err(|error| chain(&error)));
+    }
     match Database::open(&config.database_url).await {
         Ok(database) => {
             say("database", look_at(&database, config.mode).await.map_err(|error| chain(&error)));

@@ -5,16 +5,17 @@ use std::path::PathBuf;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::{Host, Origin, Url};
 
-use super::{Auth, Config, ConfigError, Later, Mode, Settings, wrong};
+use super::{Auth, Config, ConfigError, Later, Mode, Settings, TrustedMode, wrong};
 use crate::{
     access::{Access, SHORTEST_SECRET, Verifier},
+    document::trusted::Others,
     reauth::Redirects,
 };
 
 impl Later {
     fn check(&self) -> Result<(), ConfigError> {
         let data_key = self.gateway_data_key.as_ref().map(|_| "set");
-        let asked: [(&str, Option<&str>, &[&str]); 8] = [
+        let asked: [(&str, Option<&str>, &[&str]); 7] = [
             ("NATS_URL", self.nats_url.as_deref(), &[]),
             ("MONO_SYNC", self.mono_sync.as_deref(), &["realtime"]),
             ("GATEWAY_JWKS_URL", self.gateway_jwks_url.as_deref(), &[]),
@@ -23,7 +24,6 @@ impl Later {
             ("GATEWAY_CACHE", self.gateway_cache.as_deref(), &["on", "off"]),
             ("GATEWAY_DATA_KEY", data_key, &[]),
             ("GATEWAY_LOG_RETENTION_DAYS", self.gateway_log_retention_days.as_deref(), &["30"]),
-            ("GATEWAY_TRUSTED_DOCUMENTS", self.gateway_trusted_documents.as_deref(), &[]),
         ];
         for (name, value, taken) in asked {
             if value.is_some_and(|value| !value.is_empty() && !taken.contains(&value)) {
@@ -94,9 +94,19 @@ impl Settings {
             redirects: self.redirects(mode)?,
             graphiql: self.gateway_graphiql.unwrap_or(mode == Mode::Demo),
             introspection: self.gateway_introspection.unwrap_or(mode == Mode::Demo),
+            trusted_documents: self.trusted_documents(),
             drain_ms: self.gateway_drain_ms,
             migrate,
         })
+    }
+
+    fn trusted_documents(&self) -> Option<(PathBuf, Others)> {
+        let others = match self.gateway_trusted_documents_mode {
+            TrustedMode::IdOnly => Others::Refused,
+            TrustedMode::Warn => Others::Warned,
+        };
+        let path = self.gateway_trusted_documents.clone();
+        path.filter(|path| !path.as_os_str().is_empty()).map(|path| (path, others))
     }
 
     fn access(&self, mode: Mode) -> Result<Access, ConfigError> {

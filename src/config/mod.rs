@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
 use url::Url;
 
-use crate::{access::Access, reauth::Redirects};
+use crate::{access::Access, document::trusted::Others, reauth::Redirects};
 
 /// A setting is wrong, or one is missing.
 #[derive(Debug)]
@@ -143,6 +143,15 @@ pub enum Auth {
     None,
     /// By a bearer token.
     Jwt,
+}
+
+/// What happens to documents that are not trusted while others are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TrustedMode {
+    /// They are refused: documents are asked for by their ids.
+    IdOnly,
+    /// They are run, and a line is left in the log.
+    Warn,
 }
 
 /// How log lines look.
@@ -288,6 +297,20 @@ pub struct Settings {
     /// Whether the schema may be asked for; by default in demo mode only.
     #[arg(long, env = "GATEWAY_INTROSPECTION", global = true, value_name = "true|false")]
     pub gateway_introspection: Option<bool>,
+    /// Documents that may be asked for by their ids: a .graphql file, a JSON manifest, or a folder of
+    /// such files.
+    #[arg(long, env = "GATEWAY_TRUSTED_DOCUMENTS", global = true, value_name = "PATH")]
+    pub gateway_trusted_documents: Option<PathBuf>,
+    /// What happens to other documents while some are trusted: id-only refuses them, warn runs them
+    /// and leaves a line in the log.
+    #[arg(
+        long,
+        env = "GATEWAY_TRUSTED_DOCUMENTS_MODE",
+        global = true,
+        value_enum,
+        default_value = "id-only"
+    )]
+    pub gateway_trusted_documents_mode: TrustedMode,
     /// How long stopping may take to close streams, in milliseconds.
     #[arg(
         long,
@@ -323,8 +346,6 @@ pub struct Later {
     gateway_data_key: Option<SecretString>,
     #[arg(long, env = "GATEWAY_LOG_RETENTION_DAYS", global = true, hide = true)]
     gateway_log_retention_days: Option<String>,
-    #[arg(long, env = "GATEWAY_TRUSTED_DOCUMENTS", global = true, hide = true)]
-    gateway_trusted_documents: Option<String>,
 }
 
 /// The gateway's settings, checked.
@@ -358,6 +379,8 @@ pub struct Config {
     pub graphiql: bool,
     /// Whether the schema may be asked for.
     pub introspection: bool,
+    /// Documents that are trusted, and what becomes of others.
+    pub trusted_documents: Option<(PathBuf, Others)>,
     /// How long stopping may take to close streams, in milliseconds.
     pub drain_ms: u64,
     /// Whether migrations are applied at the start.

@@ -6,7 +6,11 @@ use async_graphql::{PathSegment, Response, ServerError, Value};
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 use serde_json::{Map, Value as Json};
 
-use crate::{error::ErrorCode, ids::RequestId};
+use crate::{
+    document::{Fault, store::Asked},
+    error::ErrorCode,
+    ids::RequestId,
+};
 
 /// How long an error's text may be, in characters. The library's may repeat the document.
 const LONGEST_MESSAGE: usize = 400;
@@ -18,11 +22,11 @@ const MOST_ERRORS: usize = 100;
 #[derive(Clone, Debug, PartialEq)]
 pub struct GraphqlRequest {
     /// The document.
-    pub query: String,
+    pub document: Asked,
     /// Which of its operations.
     pub operation_name: Option<String>,
-    /// An object, or null.
-    pub variables: Json,
+    /// The values of its variables.
+    pub variables: Map<String, Json>,
 }
 
 /// What is wrong with a request's parameters.
@@ -37,6 +41,12 @@ pub enum BadRequest {
     /// The document is no text.
     #[error("the parameter query must be a string")]
     Query,
+    /// The id is no text.
+    #[error("the parameter documentId must be a string")]
+    DocumentId,
+    /// There is a document, and the id of one.
+    #[error("the parameters query and documentId both name a document; send one of them")]
+    TwoDocuments,
     /// The name is no text.
     #[error("the parameter operationName must be a string or null")]
     OperationName,
@@ -46,6 +56,9 @@ pub enum BadRequest {
     /// The extensions are no object.
     #[error("the parameter extensions must be an object or null")]
     Extensions,
+    /// What is said of the document's hash makes no sense.
+    #[error("extensions.persistedQuery must be an object with version 1 and sha256Hash, a string")]
+    PersistedQuery,
 }
 
 impl GraphqlRequest {
@@ -56,27 +69,46 @@ impl GraphqlRequest {
     pub fn from_json(json: Json) -> Result<Self, BadRequest> {
         let Json::Object(mut parameters) = json else { return Err(BadRequest::NotAnObject) };
         let mut take = |name: &str| parameters.remove(name).filter(|value| !value.is_null());
-        let query = match take("query") {
-            Some(Json::String(query)) => query,
-            Some(_) => return Err(BadRequest::Query),
-            None => return Err(BadRequest::NoQuery),
-        };
-        let operation_name = match take("operationName") {
-            Some(Json::String(name)) => Some(name),
-            None => None,
-            Some(_) => return Err(BadRequest::OperationName),
-        };
+        let query = text(take("query"), BadRequest::Query)?;
+        let id = text(take("documentId"), BadRequest::DocumentId)?;
+        let operation_name = text(take("operationName"), BadRequest::OperationName)?;
         let variables = match take("variables") {
-            Some(Json::Object(variables)) => Json::Object(variables),
-            None => Json::Null,
+            Some(Json::Object(variables)) => variables,
+            None => Map::new(),
             Some(_) => return Err(BadRequest::Variables),
         };
-        match take("extensions") {
-            Some(Json::Object(_)) | None => {}
+        let hash = match take("extensions") {
+            Some(Json::Object(extensions)) => persisted_query(&extensions)?,
+            None => None,
             Some(_) => return Err(BadRequest::Extensions),
-        }
-        Ok(Self { query, operation_name, variables })
+        };
+        let document = match (query, id, hash) {
+            (Some(_), Some(_), _) | (_, Some(_), Some(_)) => return Err(BadRequest::TwoDocuments),
+            (text, None, Some(hash)) => Asked::Hash { hash, text },
+            (Some(text), None, None) => Asked::Text(text),
+            (None, Some(id), None) => Asked::Id(id),
+            (None, None, None) => return Err(BadRequest::NoQuery),
+        };
+        Ok(Self { document, operation_name, variables })
     }
+}
+
+fn text(value: Option<Json>, bad: BadRequest) -> Result<Option<String>, BadRequest> {
+    match value {
+        Some(Json::String(text)) => Ok(Some(text)),
+        None => Ok(None),
+        Some(_) => Err(bad),
+    }
+}
+
+/// The hash by which Apollo's clients name a document.
+fn persisted_query(extensions: &Map<String, Json>) -> Result<Option<String>, BadRequest> {
+    let Some(named) = extensions.get("persistedQuery").filter(|named| !named.is_null()) else {
+        return Ok(None);
+    };
+    let is_known = named.get("version").and_then(Json::as_u64) == Some(1);
+    let hash = named.get("sha256Hash").and_then(Json::as_str).filter(|_| is_known);
+    hash.map(|hash| Some(hash.to_owned())).ok_or(BadRequest::PersistedQuery)
 }
 
 /// An answer, ready to be written.
@@ -100,6 +132,17 @@ impl Answer {
             note(error, request);
         }
         Self { response, is_request_error }
+    }
+
+    /// Answers a request that was refused for these faults.
+    #[must_use]
+    pub fn refused(faults: Vec<Fault>, request: RequestId) -> Self {
+        let error = |fault: Fault| {
+            let mut error = ServerError::new(fault.message, fault.at);
+            error.extensions.get_or_insert_default().set("code", fault.code.as_str());
+            error
+        };
+        Self::new(Response::from_errors(faults.into_iter().map(error).collect()), request)
     }
 
     /// The same for a subscription: if its root field failed, there is no stream, so nothing ran.
@@ -232,8 +275,8 @@ pub fn from_query_string(query: &str) -> Result<GraphqlRequest, BadRequest> {
             text => serde_json::from_str(text).map_err(|_| bad),
         };
         let value = match name.as_ref() {
-            "query" | "operationName" if value.is_empty() => Json::Null,
-            "query" | "operationName" => Json::String(value.into_owned()),
+            "query" | "operationName" | "documentId" if value.is_empty() => Json::Null,
+            "query" | "operationName" | "documentId" => Json::String(value.into_owned()),
             "variables" => json(BadRequest::Variables)?,
             "extensions" => json(BadRequest::Extensions)?,
             _ => continue,

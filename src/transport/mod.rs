@@ -4,9 +4,7 @@
 //! bounds a document and what an error looks like is the same over all of them.
 
 pub mod browser;
-pub mod documents;
 pub mod graphiql;
-pub mod guard;
 pub mod http;
 pub mod message;
 pub mod sse;
@@ -18,7 +16,7 @@ use std::sync::{
 };
 
 use async_graphql::{
-    Request, Response, Variables, futures_util::stream::BoxStream, parser::types::OperationType,
+    Request, Response, futures_util::stream::BoxStream, parser::types::OperationType,
 };
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::{Notify, watch};
@@ -28,9 +26,10 @@ use crate::{
     access::{Access, AccessError},
     caller::Caller,
     clock::Clock,
+    document::store::Documents,
     error::{ApiError, ErrorCode},
     ids::RequestId,
-    schema::{CursorSlot, Schema, refusal},
+    schema::{CursorSlot, Schema},
 };
 use message::{Answer, GraphqlRequest};
 
@@ -38,6 +37,7 @@ use message::{Answer, GraphqlRequest};
 #[derive(Clone, Debug)]
 pub struct Engine {
     schema: Schema,
+    documents: Arc<Documents>,
     clock: Clock,
     draining: watch::Receiver<bool>,
     open: Arc<Open>,
@@ -83,6 +83,8 @@ pub struct Prepared {
     request: Request,
     /// What it does.
     pub operation: OperationType,
+    /// What it costs, in selections.
+    pub cost: u64,
     /// Where a subscription leaves its cursors.
     pub cursors: CursorSlot,
 }
@@ -92,12 +94,21 @@ impl Engine {
     #[must_use]
     pub fn new(
         schema: Schema,
+        documents: Documents,
         clock: Clock,
         draining: watch::Receiver<bool>,
         limits: Limits,
         access: Access,
     ) -> Self {
-        Self { schema, clock, draining, open: Arc::default(), limits, access }
+        Self {
+            schema,
+            documents: Arc::new(documents),
+            clock,
+            draining,
+            open: Arc::default(),
+            limits,
+            access,
+        }
     }
 
     /// Who asks with this `Authorization`.
@@ -148,28 +159,16 @@ impl Engine {
         after: Option<String>,
         id: RequestId,
     ) -> Result<Prepared, Box<Answer>> {
-        let parsed = guard::check_text(&asked.query)
-            .and_then(|()| documents::parse(&asked.query))
-            .and_then(|document| {
-                let name = asked.operation_name.as_deref();
-                guard::check(&document, name)?;
-                if !self.schema.answers_about_itself() {
-                    guard::refuse_introspection(&document)?;
-                }
-                documents::check_variables(&document, name, &asked.variables)?;
-                Ok(document)
-            });
-        let document = parsed.map_err(|error| Box::new(Answer::new(refusal(error), id)))?;
-        let operation = documents::operation_type(&document, asked.operation_name.as_deref());
+        let documents = &self.documents;
+        let found = documents.find(&asked.document);
+        let runnable = found.and_then(|document| {
+            documents.checks().run(&document, asked.operation_name.as_deref(), asked.variables)
+        });
+        let runnable = runnable.map_err(|faults| Box::new(Answer::refused(faults, id)))?;
         let cursors = CursorSlot::new(after);
-        let mut request = Request::new(asked.query)
-            .variables(Variables::from_json(asked.variables))
-            .data(cursors.clone());
-        if let Some(name) = asked.operation_name {
-            request = request.operation_name(name);
-        }
-        request.set_parsed_query(document);
-        Ok(Prepared { request, operation, cursors })
+        let mut request = Request::new("").variables(runnable.variables).data(cursors.clone());
+        request.set_parsed_query(runnable.document);
+        Ok(Prepared { request, operation: runnable.kind, cost: runnable.cost, cursors })
     }
 
     /// Runs a query or a mutation.

@@ -131,6 +131,7 @@ impl World {
             redirects: Redirects::Anywhere,
             graphiql: true,
             introspection: true,
+            trusted_documents: None,
             drain_ms: 200,
             migrate: true,
         }

@@ -114,7 +114,7 @@ test('an error with its code', async (t) => {
   };
   assert.deepEqual(await codes({ query: gql(ACCOUNT), variables: { id: 'unknown' } }), ['NOT_FOUND']);
   assert.deepEqual(await codes({ query: gql('{ noSuchField }') }), ['GRAPHQL_VALIDATION_FAILED']);
-  assert.deepEqual(await codes({ query: gql(ACCOUNT) }), ['GRAPHQL_VALIDATION_FAILED']);
+  assert.deepEqual(await codes({ query: gql(ACCOUNT) }), ['BAD_USER_INPUT']);
   await assert.rejects(
     client.mutate({
       mutation: gql(INITIATE),

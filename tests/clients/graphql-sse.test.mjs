@@ -109,7 +109,7 @@ describe('what cannot run is a next with errors, then the end', () => {
   const cases = [
     ['an unknown field', { query: '{ noSuchField }' }, 'GRAPHQL_VALIDATION_FAILED'],
     ['a document that ends early', { query: 'subscription {' }, 'GRAPHQL_PARSE_FAILED'],
-    ['a missing variable', { query: ACCOUNT }, 'GRAPHQL_VALIDATION_FAILED'],
+    ['a missing variable', { query: ACCOUNT }, 'BAD_USER_INPUT'],
     [
       'a cursor that is none',
       { query: DATA_STATUS, variables: { after: 'no cursor' } },
