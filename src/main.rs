@@ -9,6 +9,12 @@ use mono_gateway::{
     telemetry,
 };
 
+/// What a thread that answers requests may use for its stack, in bytes. The library that executes
+/// documents goes down one frame after the other for each level of a document, some 80 KiB for each
+/// in a debug build; the deepest document that is taken needs an eighth of this. Memory is used only
+/// as far as a stack was ever deep.
+const STACK: usize = 16 * 1024 * 1024;
+
 fn main() -> ExitCode {
     let cli = match Cli::read(std::env::args_os()) {
         Ok(cli) => cli,
@@ -19,7 +25,8 @@ fn main() -> ExitCode {
     if let Err(error) = telemetry::log(&cli.settings.rust_log, as_json) {
         return command::failed(&error);
     }
-    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    match runtime.enable_all().thread_stack_size(STACK).build() {
         Ok(runtime) => runtime.block_on(command::run(cli)),
         Err(error) => command::failed(&error),
     }

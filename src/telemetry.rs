@@ -2,7 +2,7 @@
 //!
 //! What third-party crates log is capped: at finer levels they print headers and bodies.
 
-use std::io::IsTerminal as _;
+use std::{io::IsTerminal as _, sync::OnceLock};
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing::{Level, Metadata};
@@ -40,11 +40,16 @@ pub fn log(filter: &str, as_json: bool) -> Result<(), BadFilter> {
     Ok(())
 }
 
-/// Starts counting. A process that counts already goes on as it does.
+/// Starts counting. All gateways of a process count together.
 #[must_use]
 pub fn metrics() -> PrometheusHandle {
-    let recorder = PrometheusBuilder::new().build_recorder();
-    let handle = recorder.handle();
-    let _ = metrics::set_global_recorder(recorder);
-    handle
+    static COUNTS: OnceLock<PrometheusHandle> = OnceLock::new();
+    let start = || {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let handle = recorder.handle();
+        // Another recorder can only be there if somebody embeds the gateway and counts themselves.
+        let _ = metrics::set_global_recorder(recorder);
+        handle
+    };
+    COUNTS.get_or_init(start).clone()
 }

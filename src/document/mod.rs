@@ -60,9 +60,9 @@ impl Limits {
     pub const DEFAULT: Self = Self {
         bytes: 64 * 1024,
         tokens: 10_000,
-        nesting: 48,
+        nesting: 40,
         nodes: 10_000,
-        levels: 64,
+        levels: 24,
         root_fields: 100,
         aliases: 250,
         directives: 250,

@@ -6,6 +6,7 @@
 mod access;
 mod accounts;
 mod deadlines;
+mod documents;
 mod errors;
 mod reauth;
 mod replicas;
