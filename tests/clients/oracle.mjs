@@ -50,11 +50,21 @@ export function judge(text) {
   return breaks(document, specifiedRules) ? INVALID : VALID;
 }
 
-/** The names of the rules that a document breaks, each asked alone. */
+/** The names of the rules that a document breaks. */
 export function broken(text) {
   const document = tree(text);
   if (!document) return ['Syntax'];
-  return [...rules].filter(([, rule]) => breaks(document, [rule])).map(([name]) => name);
+  const found = new Set();
+  const noting = [...rules].map(([name, rule]) => (context) => {
+    const note = { value: () => found.add(name) };
+    return rule(Object.create(context, { reportError: note }));
+  });
+  try {
+    validate(schema, document, noting, { hideSuggestions: true });
+    return [...found];
+  } catch {
+    return [...rules].filter(([, rule]) => breaks(document, [rule])).map(([name]) => name);
+  }
 }
 
 /**
