@@ -19,7 +19,7 @@ import {
 import { generate } from './generate.mjs';
 import { VALID, forEach, judge, post, schema } from './oracle.mjs';
 import { Random } from './random.mjs';
-import { cast, pull, startDemo } from './support.mjs';
+import { cast, pull, startDemo, within } from './support.mjs';
 
 const SEED = Number(process.env.SEED ?? 20_260_806);
 const DOCUMENTS = 200;
@@ -150,6 +150,64 @@ test('what is asked in several places is one field, where it is asked first', as
   `);
   assert.deepEqual(Object.keys(data), ['gateway', 'x', 'y', 'skipped', 'last']);
   assert.deepEqual(Object.keys(data.gateway), ['version', 'mode', 'schemaHash', 'a']);
+});
+
+test('a field of a mutation runs once, in however many places it is asked', async () => {
+  const id = accounts.healthy;
+  const sessions = async () => {
+    const { data } = await run(
+      'query($id:ID!){account(id:$id){reauth{sessions(first:100){nodes{id}}}}}',
+      { id },
+    );
+    return data.account.reauth.sessions.nodes.length;
+  };
+  const field = `initiateReauth(input: { accountId: "${id}", reuseActive: false }) { reused }`;
+  const F = `fragment F on Mutation { ${field} }`;
+  for (const query of [
+    `mutation { ${field} ${field} }`,
+    `mutation { ...F ...F } ${F}`,
+    `mutation { ...F ...G } ${F} fragment G on Mutation { ...F }`,
+    `mutation { ...F ... { ...F } } ${F}`,
+    `mutation { ...F ... on Mutation { ${field} } } ${F}`,
+  ]) {
+    const before = await sessions();
+    // Answered or refused: that is for the gateway to say.
+    await run(query);
+    const more = (await sessions()) - before;
+    assert.ok(more <= 1, `${more} sessions were started by ${query}`);
+  }
+});
+
+test('a subscription asks for its one field in several places', async (t) => {
+  const field = (set) => `dataStatusChanged(accountId: "${accounts.healthy}") { ${set} }`;
+  for (const query of [
+    `subscription { ${field('kind')} ${field('to')} }`,
+    `subscription { ...F ...F } fragment F on Subscription { ${field('kind to')} }`,
+    `subscription { ...F ... { ${field('to')} } } fragment F on Subscription { ${field('kind')} }`,
+    `subscription { ${field('kind to')} reauthChanged @skip(if: true) { kind } }`,
+  ]) {
+    const controller = new AbortController();
+    t.after(() => controller.abort());
+    const response = await fetch(gateway.graphql, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+      body: JSON.stringify({ query }),
+      signal: controller.signal,
+    });
+    let said = '';
+    const first = async () => {
+      for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
+        said += chunk;
+        const data = /^data: ?(\{.*\})\n/m.exec(said);
+        if (data) return JSON.parse(data[1]);
+      }
+      throw new Error(`the stream ended after ${said}`);
+    };
+    const answer = await within(`an event to ${query}`, first());
+    const expected = { kind: 'SNAPSHOT', to: 'AVAILABLE' };
+    assert.deepEqual(answer, { data: { dataStatusChanged: expected } }, query);
+    controller.abort();
+  }
 });
 
 /** The document, asking also for the type of whatever could be of several. */
