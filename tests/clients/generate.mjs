@@ -45,7 +45,7 @@ class Generator {
   document() {
     const kind = this.#random.of(this.#kinds);
     const root = schema.getRootType(kind);
-    const set = this.#set(root, 0, { single: kind !== 'query' });
+    const set = this.#set(root, 0, { single: kind !== 'query', repeats: kind === 'mutation' });
     const variables = [...this.#variables.values()].join(this.#space());
     const isBare = kind === 'query' && variables === '' && this.#random.chance(0.4);
     const name = this.#random.chance(0.6) ? ` ${this.#random.of(['Q', 'query', 'on', 'A_1'])}` : '';
@@ -60,10 +60,11 @@ class Generator {
     return this.#random.of(SPACES);
   }
 
-  #set(type, depth, { single = false } = {}) {
+  #set(type, depth, { single = false, repeats = false } = {}) {
     const items = [];
     const count = single ? 1 : 1 + this.#random.below(3);
     for (let n = 0; n < count; n += 1) items.push(this.#selection(type, depth, single));
+    if (repeats && this.#random.chance(0.2)) items.push(items[0]);
     return `{${this.#space()}${items.join(this.#space())}${this.#space()}}`;
   }
 
