@@ -3,7 +3,17 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { Kind, OperationTypeNode, buildSchema, parse, specifiedRules, validate } from 'graphql';
+import {
+  Kind,
+  Lexer,
+  OperationTypeNode,
+  Source,
+  TokenKind,
+  buildSchema,
+  parse,
+  specifiedRules,
+  validate,
+} from 'graphql';
 
 import { repository } from './support.mjs';
 
@@ -94,6 +104,31 @@ export function repeatsRootOfMutation(text) {
     const all = keys(definition.selectionSet, []);
     return new Set(all).size < all.length;
   });
+}
+
+const TYPE_SYSTEM = /^(schema|scalar|type|interface|union|enum|input|directive|extend)$/;
+
+/**
+ * Whether a definition of types begins where a definition may. The gateway refuses the document
+ * there, as invalid, and does not read whether the rest is well formed: it could not run anyway.
+ */
+export function definesTypes(text) {
+  const lexer = new Lexer(new Source(text));
+  try {
+    for (let last; ; ) {
+      const token = lexer.advance();
+      if (token.kind === TokenKind.EOF) return false;
+      if (token.kind === TokenKind.NAME && TYPE_SYSTEM.test(token.value)) {
+        // A description belongs to what it describes; to extend is described by nothing.
+        const described = last && /String$/.test(last.kind) && token.value !== 'extend';
+        const before = text.slice(0, described ? last.start : token.start);
+        if (!/[^\s,\uFEFF]/.test(before.replace(/#.*/g, '')) || tree(before)) return true;
+      }
+      last = token;
+    }
+  } catch {
+    return false;
+  }
 }
 
 /** The verdict in an answer to a document whose operation was asked for by a name it lacks. */
