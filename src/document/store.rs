@@ -173,3 +173,39 @@ fn from_hex(digits: &str) -> Option<Digest> {
     }
     Some(digest)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        document::{Questions, Suggestions},
+        schema::{GatewayMode, definitions},
+    };
+
+    fn documents() -> Documents {
+        let sdl = definitions(GatewayMode::Live);
+        Documents::new(Checks::new(&sdl, Suggestions::Off, Questions::Refused).unwrap(), None)
+    }
+
+    #[test]
+    fn a_document_is_kept_from_its_first_time_on() {
+        let documents = documents();
+        let asked = Asked::Text("{ gateway { mode } }".into());
+        let first = documents.find(&asked).unwrap();
+        for _ in 0..100 {
+            assert!(Arc::ptr_eq(&first, &documents.find(&asked).unwrap()));
+        }
+    }
+
+    #[test]
+    fn documents_take_no_more_room_than_there_is() {
+        let documents = documents();
+        for number in 0..3_000 {
+            let fields = "mode version schemaHash ".repeat(40);
+            let text = format!("query Q{number} {{ gateway {{ {fields} }} }}");
+            documents.find(&Asked::Text(text)).unwrap();
+        }
+        assert!(documents.kept_bytes() <= LARGEST, "{}", documents.kept_bytes());
+        assert!(documents.kept_bytes() > LARGEST / 2, "{}", documents.kept_bytes());
+    }
+}

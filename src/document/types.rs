@@ -116,10 +116,9 @@ impl InputInfo {
 pub struct DirectiveInfo {
     /// Its arguments.
     pub arguments: Vec<InputInfo>,
-    /// Where it may stand.
+    /// Where it may stand, once in each place: the library's reader of schemas does not tell which
+    /// may be repeated, and none of ours may.
     pub locations: Vec<DirectiveLocation>,
-    /// Whether it may stand there more than once.
-    pub is_repeatable: bool,
 }
 
 /// A type where it is used.
@@ -280,7 +279,6 @@ impl Types {
             let info = DirectiveInfo {
                 arguments: inputs(&directive.arguments, &names)?,
                 locations: directive.locations.into_iter().map(|location| location.node).collect(),
-                is_repeatable: directive.is_repeatable,
             };
             known.insert(directive.name.node.to_string(), info);
         }

@@ -109,8 +109,10 @@ impl<'a, 't> Merging<'a, 't> {
     /// All fields of a name answer with the same shape, whatever object they are of.
     fn shapes(&mut self, fields: &[Met<'a, 't>]) -> Result<(), Fault> {
         for group in by_key(fields) {
-            if let [first, others @ ..] = group.as_slice() {
-                for other in others {
+            // graphql-js gives the schema's own fields, such as `__typename`, no type here.
+            let mut typed = group.iter().filter(|met| !met.field.name.text.starts_with("__"));
+            if let Some(first) = typed.next() {
+                for other in typed {
                     if let (Some(a), Some(b)) = (first.ty, other.ty)
                         && !self.is_same_shape(a, b)
                     {

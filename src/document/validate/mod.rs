@@ -43,7 +43,8 @@ pub fn validate<'a>(
         checker.fault(at, "a document that is run defines operations and fragments, no types");
     }
     for (number, fragment) in document.fragments.iter().enumerate() {
-        if checker.fragments.insert(fragment.name.text, number).is_some() {
+        let known = (number, fragment.on.text);
+        if checker.fragments.insert(fragment.name.text, known).is_some() {
             let name = piece(fragment.name.text);
             checker.fault(fragment.name.at, format!("there are several fragments {name}"));
         }
@@ -131,7 +132,8 @@ struct Checker<'a, 't> {
     types: &'t Types,
     help: super::Suggestions,
     faults: Faults,
-    fragments: HashMap<&'a str, usize>,
+    /// Their numbers, and the types that they are about.
+    fragments: HashMap<&'a str, (usize, &'a str)>,
     uses: Uses<'a, 't>,
 }
 
@@ -194,20 +196,18 @@ impl<'a, 't> Checker<'a, 't> {
                         Some(on) => self.condition(on),
                         None => parent,
                     };
-                    if let (Some(on), Some(parent)) = (on, parent)
-                        && !self.types.overlap(on, parent)
-                    {
-                        let (on, parent) = (self.types.name(on), self.types.name(parent));
-                        let text = format!("nothing of type {parent} is ever of type {on}");
-                        self.fault(inline.at, text);
-                    }
+                    self.may_be(on, parent, inline.at);
                     self.selections(&inline.selections, on);
                 }
                 Selection::Spread(spread) => {
                     self.directives(&spread.directives, DirectiveLocation::FragmentSpread);
                     let name = spread.name;
-                    match self.fragments.get(name.text) {
-                        Some(number) => self.uses.fragments.push(*number),
+                    match self.fragments.get(name.text).copied() {
+                        Some((number, on)) => {
+                            self.uses.fragments.push(number);
+                            let on = self.types.id(on).filter(|id| self.types.is_composite(*id));
+                            self.may_be(on, parent, spread.at);
+                        }
                         None => {
                             let text = format!("there is no fragment {}", piece(name.text));
                             self.fault(name.at, text);
@@ -215,6 +215,16 @@ impl<'a, 't> Checker<'a, 't> {
                     }
                 }
             }
+        }
+    }
+
+    /// Checks that a fragment is about something that can be met where it stands.
+    fn may_be(&mut self, on: Option<TypeId>, parent: Option<TypeId>, at: Pos) {
+        if let (Some(on), Some(parent)) = (on, parent)
+            && !self.types.overlap(on, parent)
+        {
+            let (on, parent) = (self.types.name(on), self.types.name(parent));
+            self.fault(at, format!("nothing of type {parent} is ever of type {on}"));
         }
     }
 
@@ -301,7 +311,7 @@ impl<'a, 't> Checker<'a, 't> {
                 Some(info) if !info.locations.contains(&location) => {
                     self.fault(directive.at, format!("the directive @{name} cannot stand here"));
                 }
-                Some(info) if !info.is_repeatable && !seen.insert(name) => {
+                Some(_) if !seen.insert(name) => {
                     self.fault(directive.at, format!("the directive @{name} stands here twice"));
                 }
                 Some(_) => {}

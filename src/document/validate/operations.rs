@@ -20,14 +20,14 @@ pub struct Roots<'a> {
     pub depends: bool,
 }
 
-/// Collects the root fields of an operation, leaving out what its own text leaves out.
+/// Collects the root fields of an operation, leaving out what its own text leaves out. A fragment
+/// counts each time that it is spread, as the executing library counts.
 fn roots<'a>(
     operation: &'a Operation<'a>,
     fragment: impl Fn(&str) -> Option<&'a Fragment<'a>>,
     on: impl Fn(&str) -> bool,
 ) -> Roots<'a> {
     let mut roots = Roots::default();
-    let mut seen = HashSet::new();
     let mut left: Vec<_> = operation.selections.iter().rev().collect();
     while let Some(selection) = left.pop() {
         let directives = match selection {
@@ -50,7 +50,6 @@ fn roots<'a>(
             Selection::Spread(spread) => {
                 let name = spread.name.text;
                 if let Some(fragment) = fragment(name)
-                    && seen.insert(name)
                     && on(fragment.on.text)
                 {
                     left.extend(fragment.selections.iter().rev());
@@ -203,7 +202,7 @@ impl<'a, 't> Checker<'a, 't> {
         }
         let (types, root) = (self.types, self.types.root(operation.kind));
         let is_on_root = |name: &str| types.id(name).is_some_and(|id| is_met(types, id, root));
-        let fragment = |name: &str| document.fragments.get(*self.fragments.get(name)?);
+        let fragment = |name: &str| document.fragments.get(self.fragments.get(name)?.0);
         let roots = roots(operation, fragment, is_on_root);
         let mut seen = HashSet::new();
         let again: Vec<_> = roots
