@@ -245,7 +245,11 @@ impl Gateway {
         };
         let webhooks = webhook::http::routes(Webhooks::new(lifecycle), Secrets::new(&secrets));
         let routes = http::public(Public {
-            endpoint: Endpoint { engine: engine.clone(), pages: pages(&config) },
+            endpoint: Endpoint {
+                engine: engine.clone(),
+                pages: pages(&config),
+                statuses: config.http_status,
+            },
             webhooks,
             explorer: config.graphiql.then(|| explorer(mode, &cast)),
             health: health.clone(),

@@ -15,11 +15,10 @@ use crate::{
 impl Later {
     fn check(&self) -> Result<(), ConfigError> {
         let data_key = self.gateway_data_key.as_ref().map(|_| "set");
-        let asked: [(&str, Option<&str>, &[&str]); 7] = [
+        let asked: [(&str, Option<&str>, &[&str]); 6] = [
             ("NATS_URL", self.nats_url.as_deref(), &[]),
             ("MONO_SYNC", self.mono_sync.as_deref(), &["realtime"]),
             ("GATEWAY_JWKS_URL", self.gateway_jwks_url.as_deref(), &[]),
-            ("GATEWAY_HTTP_STATUS", self.gateway_http_status.as_deref(), &["audit"]),
             // Nothing is remembered yet, so both are true.
             ("GATEWAY_CACHE", self.gateway_cache.as_deref(), &["on", "off"]),
             ("GATEWAY_DATA_KEY", data_key, &[]),
@@ -95,6 +94,7 @@ impl Settings {
             graphiql: self.gateway_graphiql.unwrap_or(mode == Mode::Demo),
             introspection: self.gateway_introspection.unwrap_or(mode == Mode::Demo),
             trusted_documents: self.trusted_documents(),
+            http_status: self.gateway_http_status,
             drain_ms: self.gateway_drain_ms,
             migrate,
         })

@@ -13,7 +13,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
 use url::Url;
 
-use crate::{access::Access, document::trusted::Others, reauth::Redirects};
+use crate::{
+    access::Access, document::trusted::Others, reauth::Redirects, transport::status::Statuses,
+};
 
 /// A setting is wrong, or one is missing.
 #[derive(Debug)]
@@ -311,6 +313,10 @@ pub struct Settings {
         default_value = "id-only"
     )]
     pub gateway_trusted_documents_mode: TrustedMode,
+    /// Which HTTP statuses refused requests have where the draft of GraphQL over HTTP and the suite
+    /// that audits servers for it disagree: the suite's, or the draft's.
+    #[arg(long, env = "GATEWAY_HTTP_STATUS", global = true, value_enum, default_value = "audit")]
+    pub gateway_http_status: Statuses,
     /// How long stopping may take to close streams, in milliseconds.
     #[arg(
         long,
@@ -338,8 +344,6 @@ pub struct Later {
     mono_sync: Option<String>,
     #[arg(long, env = "GATEWAY_JWKS_URL", global = true, hide = true)]
     gateway_jwks_url: Option<String>,
-    #[arg(long, env = "GATEWAY_HTTP_STATUS", global = true, hide = true)]
-    gateway_http_status: Option<String>,
     #[arg(long, env = "GATEWAY_CACHE", global = true, hide = true)]
     gateway_cache: Option<String>,
     #[arg(long, env = "GATEWAY_DATA_KEY", global = true, hide = true, hide_env_values = true)]
@@ -381,6 +385,8 @@ pub struct Config {
     pub introspection: bool,
     /// Documents that are trusted, and what becomes of others.
     pub trusted_documents: Option<(PathBuf, Others)>,
+    /// Which HTTP statuses refused requests have.
+    pub http_status: Statuses,
     /// How long stopping may take to close streams, in milliseconds.
     pub drain_ms: u64,
     /// Whether migrations are applied at the start.
@@ -419,7 +425,7 @@ mod tests {
         let key = ["--mono-secret-key", "test_sk_1"];
         let webhook = ["--mono-webhook-secret", "s"];
         let none = ["--gateway-auth", "none"];
-        let cases: [(Vec<&str>, &str); 10] = [
+        let cases: [(Vec<&str>, &str); 11] = [
             (vec!["--gateway-mode", "live"], "MONO_SECRET_KEY"),
             (key.to_vec(), "MONO_WEBHOOK_SECRET"),
             ([&key[..], &webhook].concat(), "GATEWAY_AUTH"),
@@ -432,6 +438,7 @@ mod tests {
             (vec!["--gateway-allowed-origins", "app.example.com"], "GATEWAY_ALLOWED_ORIGINS"),
             (vec!["--gateway-redirect-origins", "https://a.test/path"], "GATEWAY_REDIRECT_ORIGINS"),
             (vec!["--gateway-public-url", "ftp://a.test"], "GATEWAY_PUBLIC_URL"),
+            (vec!["--gateway-http-status", "200"], "audit, draft"),
             (vec!["--config", "/nowhere.toml"], "--config"),
         ];
         for (arguments, named) in cases {

@@ -8,19 +8,26 @@ use axum::{
     http::{
         HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
         header::{
-            ACCEPT, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, UPGRADE, VARY,
+            ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, UPGRADE, VARY,
             WWW_AUTHENTICATE,
         },
+        request,
     },
     response::{IntoResponse as _, Response},
 };
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use super::{
-    Engine,
+    Engine, Prepared,
     browser::{Pages, Refusal},
+    media::{Accepts, Media},
     message::{Answer, BadRequest, GraphqlRequest, from_query_string},
-    overloaded, sse, websocket,
+    multipart::Multipart,
+    overloaded,
+    sse::Events,
+    status::{Outcome, Statuses},
+    streams::{self, Framing},
+    websocket,
 };
 use crate::{
     access::AccessError,
@@ -44,62 +51,8 @@ pub struct Endpoint {
     pub engine: Engine,
     /// Which pages may call.
     pub pages: Pages,
-}
-
-/// What an answer is written as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Media {
-    /// `application/json`.
-    Json,
-    /// `application/graphql-response+json`.
-    GraphqlResponse,
-    /// `text/event-stream`.
-    Events,
-}
-
-impl Media {
-    fn content_type(self) -> HeaderValue {
-        HeaderValue::from_static(match self {
-            Self::Json => "application/json; charset=utf-8",
-            Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
-            Self::Events => "text/event-stream",
-        })
-    }
-
-    /// The best of what the client takes; nothing if it takes none of ours. A media range without
-    /// a name of ours is answered with plain JSON, for clients of before the draft.
-    fn negotiate(headers: &HeaderMap) -> Option<Self> {
-        let mut best: Option<(f32, u8, Self)> = None;
-        let mut named_any = false;
-        for range in headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()) {
-            for range in range.split(',') {
-                let mut parts = range.split(';').map(str::trim);
-                let name = parts.next().unwrap_or_default().to_ascii_lowercase();
-                if name.is_empty() {
-                    continue;
-                }
-                named_any = true;
-                let weight = parts.find_map(|part| part.strip_prefix("q=")?.parse().ok());
-                let weight: f32 = weight.unwrap_or(1.0);
-                let (rank, media) = match name.as_str() {
-                    "text/event-stream" => (3, Self::Events),
-                    "application/graphql-response+json" => (2, Self::GraphqlResponse),
-                    "application/json" => (1, Self::Json),
-                    "application/*" | "*/*" => (0, Self::Json),
-                    _ => continue,
-                };
-                let better = best.is_none_or(|(w, r, _)| (weight, rank) > (w, r));
-                if weight > 0.0 && better {
-                    best = Some((weight, rank, media));
-                }
-            }
-        }
-        match best {
-            Some((_, _, media)) => Some(media),
-            None if named_any => None,
-            None => Some(Self::Json),
-        }
-    }
+    /// Which statuses answers have.
+    pub statuses: Statuses,
 }
 
 /// Answers whatever comes to `/graphql`.
@@ -129,20 +82,19 @@ async fn answer(endpoint: &Endpoint, request: Request, id: RequestId) -> Respons
             Err(rejection) => rejection.into_response(),
         };
     }
-    let Some(media) = Media::negotiate(&parts.headers) else {
-        let text = "the answer can be application/graphql-response+json, application/json or text/event-stream";
-        return plain(StatusCode::NOT_ACCEPTABLE, ErrorCode::BadUserInput, text, id);
+    let Some(accepts) = Accepts::of(&parts.headers) else {
+        return plain(
+            StatusCode::NOT_ACCEPTABLE,
+            ErrorCode::BadUserInput,
+            "the answer can be application/graphql-response+json, application/json, \
+             text/event-stream or multipart/mixed;subscriptionSpec=1.0",
+            id,
+        );
     };
     let asked = match parts.method {
         Method::POST => read_post(&parts.headers, body).await,
         Method::GET => read_get(&parts.headers, parts.uri.query()),
-        _ => {
-            let text = "GraphQL is asked by GET and POST";
-            let mut response =
-                plain(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::BadUserInput, text, id);
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, POST"));
-            return response;
-        }
+        _ => return wrong_method("GraphQL is asked by GET and POST", "GET, POST", id),
     };
     let authorization = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let caller = match endpoint.engine.caller(authorization) {
@@ -150,63 +102,110 @@ async fn answer(endpoint: &Endpoint, request: Request, id: RequestId) -> Respons
         Err(refused) => return unknown_caller(refused, id),
     };
     match asked {
-        Ok(asked) => run(endpoint, parts.method, &parts.headers, asked, media, (caller, id)).await,
-        Err(refused) => plain(refused.status, refused.code, &refused.text, id),
+        Ok(asked) => run(endpoint, &parts, asked, accepts, (caller, id)).await,
+        Err(refused) => refused.answer(endpoint.statuses, accepts, id),
     }
 }
 
 async fn run(
     endpoint: &Endpoint,
-    method: Method,
-    headers: &HeaderMap,
+    parts: &request::Parts,
     asked: GraphqlRequest,
-    media: Media,
+    accepts: Accepts,
     (caller, id): (Caller, RequestId),
 ) -> Response {
     let engine = &endpoint.engine;
-    let after = headers.get(LAST_EVENT_ID).and_then(|value| value.to_str().ok());
+    let after = parts.headers.get(LAST_EVENT_ID).and_then(|value| value.to_str().ok());
     let after = after.filter(|text| !text.is_empty()).map(str::to_owned);
     let prepared = match engine.prepare(asked, after, id) {
         Ok(prepared) => prepared,
-        Err(answer) if media == Media::Events => return sse::refuse(&answer),
-        Err(answer) => return written(&answer, media),
+        Err(answer) => return refused(&answer, accepts, endpoint.statuses),
     };
-    if method == Method::GET && prepared.operation == OperationType::Mutation {
-        let text = "a mutation is sent by POST";
-        let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::BadUserInput, text, id);
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
-        return response;
+    if parts.method == Method::GET && prepared.operation == OperationType::Mutation {
+        return wrong_method("a mutation is sent by POST", "POST", id);
     }
-    if media == Media::Events {
-        return match engine.connect("sse") {
-            Some(connection) => sse::stream(engine.clone(), prepared, caller, id, connection),
-            None => busy(id),
-        };
+    let media = match prepared.operation {
+        OperationType::Subscription => accepts.for_many(),
+        OperationType::Query | OperationType::Mutation => Some(accepts.for_one()),
+    };
+    let begun = match media {
+        Some(Media::Events) => stream::<Events>(engine, prepared, caller, id),
+        Some(Media::Multipart) => stream::<Multipart>(engine, prepared, caller, id),
+        Some(media @ (Media::Json | Media::GraphqlResponse)) => {
+            let answer = engine.execute(prepared, caller, id).await;
+            return written(&answer, media, endpoint.statuses);
+        }
+        None => {
+            let text = "a subscription is asked for over WebSocket, or with Accept: \
+                        text/event-stream or multipart/mixed;subscriptionSpec=1.0";
+            return plain(StatusCode::NOT_ACCEPTABLE, ErrorCode::BadUserInput, text, id);
+        }
+    };
+    begun.unwrap_or_else(|answer| refused(&answer, accepts, endpoint.statuses))
+}
+
+fn stream<F: Framing>(
+    engine: &Engine,
+    prepared: Prepared,
+    caller: Caller,
+    id: RequestId,
+) -> Result<Response, Box<Answer>> {
+    match engine.connect(F::NAME) {
+        Some(connection) => streams::run::<F>(engine.clone(), prepared, caller, id, connection),
+        None => Err(Box::new(Answer::new(refusal(overloaded()), id))),
     }
-    if prepared.operation == OperationType::Subscription {
-        let text = "a subscription is asked for over WebSocket, or with Accept: text/event-stream";
-        let error = ApiError::new(ErrorCode::BadUserInput, text);
-        return written(&Answer::new(refusal(error), id), media);
+}
+
+/// What to answer to a request that is refused before anything ran.
+fn refused(answer: &Answer, accepts: Accepts, statuses: Statuses) -> Response {
+    let media = accepts.for_one();
+    // Too much now is not wrong: its status tells whoever is between not to keep the answer.
+    let is_later = matches!(Outcome::of(answer), Outcome::Limited | Outcome::Busy);
+    if media == Media::Events && !is_later {
+        streams::refuse::<Events>(answer)
+    } else {
+        written(answer, media, statuses)
     }
-    written(&engine.execute(prepared, caller, id).await, media)
 }
 
 /// Why a request is not one.
 struct NoRequest {
-    status: StatusCode,
-    code: ErrorCode,
+    reason: Reason,
     text: String,
 }
 
+enum Reason {
+    /// The content type.
+    NotJsonType,
+    TooLarge,
+    NotJson,
+    WrongParameters,
+}
+
 impl NoRequest {
-    fn new(status: StatusCode, text: impl Into<String>) -> Self {
-        Self { status, code: ErrorCode::BadUserInput, text: text.into() }
+    fn new(reason: Reason, text: impl Into<String>) -> Self {
+        Self { reason, text: text.into() }
+    }
+
+    /// Has its own status whatever the client takes.
+    fn answer(self, statuses: Statuses, accepts: Accepts, id: RequestId) -> Response {
+        let media = accepts.for_one();
+        let (status, code) = match self.reason {
+            Reason::NotJsonType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::BadUserInput),
+            Reason::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::PayloadTooLarge),
+            Reason::NotJson => (statuses.of(Outcome::NotJson, media), ErrorCode::BadUserInput),
+            Reason::WrongParameters => {
+                (statuses.of(Outcome::WrongParameters, media), ErrorCode::BadUserInput)
+            }
+        };
+        let media = if media == Media::GraphqlResponse { media } else { Media::Json };
+        plainly(status, ApiError::new(code, self.text), media, id)
     }
 }
 
 impl From<BadRequest> for NoRequest {
     fn from(error: BadRequest) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, error.to_string())
+        Self::new(Reason::WrongParameters, error.to_string())
     }
 }
 
@@ -225,23 +224,20 @@ fn is_json(headers: &HeaderMap) -> bool {
 async fn read_post(headers: &HeaderMap, body: Body) -> Result<GraphqlRequest, NoRequest> {
     if !is_json(headers) {
         let text = "the body's content type must be application/json in UTF-8";
-        return Err(NoRequest::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
+        return Err(NoRequest::new(Reason::NotJsonType, text));
     }
     let bytes: Bytes = match Limited::new(body, LARGEST_BODY).collect().await {
         Ok(body) => body.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => {
-            return Err(NoRequest {
-                status: StatusCode::PAYLOAD_TOO_LARGE,
-                code: ErrorCode::PayloadTooLarge,
-                text: format!("a body has at most {LARGEST_BODY} bytes"),
-            });
+            let text = format!("a body has at most {LARGEST_BODY} bytes");
+            return Err(NoRequest::new(Reason::TooLarge, text));
         }
-        Err(_) => return Err(NoRequest::new(StatusCode::BAD_REQUEST, "the body broke off")),
+        Err(_) => return Err(NoRequest::new(Reason::NotJson, "the body broke off")),
     };
     let json = serde_json::from_slice(&bytes).map_err(|error| {
         let text =
             format!("the body is not JSON: see line {}, column {}", error.line(), error.column());
-        NoRequest::new(StatusCode::BAD_REQUEST, text)
+        NoRequest::new(Reason::NotJson, text)
     })?;
     Ok(GraphqlRequest::from_json(json)?)
 }
@@ -250,23 +246,42 @@ fn read_get(headers: &HeaderMap, query: Option<&str>) -> Result<GraphqlRequest, 
     // A GET with another content type can pass a browser's checks as if it had none.
     if headers.contains_key(CONTENT_TYPE) && !is_json(headers) {
         let text = "a GET has no content type, or application/json";
-        return Err(NoRequest::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
+        return Err(NoRequest::new(Reason::NotJsonType, text));
     }
     Ok(from_query_string(query.unwrap_or_default())?)
 }
 
-/// An answer with its status: a request that was refused is 400 where the media type is GraphQL's
-/// own, and 200 where it is plain JSON, as clients of before the draft expect.
-fn written(answer: &Answer, media: Media) -> Response {
-    let refused = answer.is_request_error() && media == Media::GraphqlResponse;
-    let status = if refused { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+/// An answer in one piece. What streams has no media type for that; plain JSON is read by all.
+fn written(answer: &Answer, media: Media, statuses: Statuses) -> Response {
+    let status = statuses.of(Outcome::of(answer), media);
+    let content_type = match media {
+        Media::Json | Media::GraphqlResponse => media.content_type(),
+        Media::Events | Media::Multipart => Media::Json.content_type(),
+    };
+    let mut response = (status, [(CONTENT_TYPE, content_type)], answer.to_json()).into_response();
+    let is_later =
+        [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&status);
+    if let Some(ms) = answer.retry_after_ms().filter(|_| is_later) {
+        let seconds = HeaderValue::from(ms.div_ceil(1000).max(1));
+        response.headers_mut().insert(RETRY_AFTER, seconds);
+    }
+    response
+}
+
+/// A refusal with a status of its own, for whoever may not even speak GraphQL.
+fn plain(status: StatusCode, code: ErrorCode, text: &str, id: RequestId) -> Response {
+    plainly(status, ApiError::new(code, text), Media::Json, id)
+}
+
+fn plainly(status: StatusCode, error: ApiError, media: Media, id: RequestId) -> Response {
+    let answer = Answer::new(refusal(error), id);
     (status, [(CONTENT_TYPE, media.content_type())], answer.to_json()).into_response()
 }
 
-/// A refusal before there was a request: always with its own status.
-fn plain(status: StatusCode, code: ErrorCode, text: &str, id: RequestId) -> Response {
-    let answer = Answer::new(refusal(ApiError::new(code, text)), id);
-    (status, [(CONTENT_TYPE, Media::Json.content_type())], answer.to_json()).into_response()
+fn wrong_method(text: &str, allowed: &'static str, id: RequestId) -> Response {
+    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::BadUserInput, text, id);
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response
 }
 
 fn refused_page(refused: Refusal, id: RequestId) -> Response {
@@ -280,35 +295,40 @@ fn unknown_caller(refused: AccessError, id: RequestId) -> Response {
     response
 }
 
-fn busy(id: RequestId) -> Response {
-    let answer = Answer::new(refusal(overloaded()), id);
-    let headers = [
-        (CONTENT_TYPE, Media::Json.content_type()),
-        (axum::http::header::RETRY_AFTER, HeaderValue::from_static("1")),
-    ];
-    (StatusCode::SERVICE_UNAVAILABLE, headers, answer.to_json()).into_response()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_answer_is_what_the_client_takes() {
-        let negotiate = |accept: &'static str| {
-            Media::negotiate(&HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]))
-        };
-        assert_eq!(Media::negotiate(&HeaderMap::new()), Some(Media::Json));
-        assert_eq!(negotiate("*/*"), Some(Media::Json));
-        assert_eq!(negotiate("application/json"), Some(Media::Json));
-        let both = "application/graphql-response+json, application/json;q=0.9";
-        assert_eq!(negotiate(both), Some(Media::GraphqlResponse));
-        assert_eq!(
-            negotiate("application/json, application/graphql-response+json;q=0.5"),
-            Some(Media::Json)
+    fn what_is_too_much_now_says_when_to_come_back() {
+        let error = ApiError::new(ErrorCode::RateLimited, "slower").after_ms(Some(1500));
+        let answer =
+            |error| Answer::new(refusal(error), RequestId::new(chrono::DateTime::UNIX_EPOCH));
+        for media in [Media::Json, Media::GraphqlResponse, Media::Multipart] {
+            for statuses in [Statuses::Audit, Statuses::Draft] {
+                let limited = written(&answer(error.clone()), media, statuses);
+                assert_eq!(
+                    (limited.status().as_u16(), &limited.headers()[RETRY_AFTER]),
+                    (429, &HeaderValue::from(2))
+                );
+                let busy = written(&answer(overloaded()), media, statuses);
+                assert_eq!(
+                    (busy.status().as_u16(), &busy.headers()[RETRY_AFTER]),
+                    (503, &HeaderValue::from(1))
+                );
+            }
+        }
+        // Nobody knows when: nothing is promised.
+        let limited = written(
+            &answer(ApiError::new(ErrorCode::RateLimited, "slower")),
+            Media::Json,
+            Statuses::Audit,
         );
-        assert_eq!(negotiate("text/event-stream"), Some(Media::Events));
-        assert_eq!(negotiate("text/html"), None);
-        assert_eq!(negotiate("application/json;q=0"), None);
+        assert!(!limited.headers().contains_key(RETRY_AFTER));
+        // Also where errors are otherwise told in a stream.
+        let events =
+            HeaderMap::from_iter([(axum::http::header::ACCEPT, Media::Events.content_type())]);
+        let events = Accepts::of(&events).expect("a stream is taken");
+        assert_eq!(refused(&answer(error), events, Statuses::Audit).status().as_u16(), 429);
     }
 }

@@ -167,6 +167,28 @@ impl Answer {
         self.response.data == Value::Null && !self.response.errors.is_empty()
     }
 
+    /// The code of its first error.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        match self.extension("code") {
+            Some(Value::String(code)) => Some(code),
+            Some(_) | None => None,
+        }
+    }
+
+    /// When its first error says that it is worth trying again, in milliseconds from now.
+    #[must_use]
+    pub fn retry_after_ms(&self) -> Option<u64> {
+        match self.extension("retryAfterMs") {
+            Some(Value::Number(ms)) => ms.as_u64(),
+            Some(_) | None => None,
+        }
+    }
+
+    fn extension(&self, name: &str) -> Option<&Value> {
+        self.response.errors.first()?.extensions.as_ref()?.get(name)
+    }
+
     /// Its errors alone.
     pub fn errors(&self) -> impl Serialize + use<'_> {
         Errors(&self.response.errors)

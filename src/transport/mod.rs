@@ -6,8 +6,12 @@
 pub mod browser;
 pub mod graphiql;
 pub mod http;
+pub mod media;
 pub mod message;
+pub mod multipart;
 pub mod sse;
+pub mod status;
+pub mod streams;
 pub mod websocket;
 
 use std::sync::{

@@ -12,6 +12,7 @@ mod reauth;
 mod replicas;
 mod startup;
 mod story;
+mod streams;
 mod subscriptions;
 mod support;
 mod transport;

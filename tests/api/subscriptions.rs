@@ -1,4 +1,4 @@
-//! `dataStatusChanged`, `reauthChanged`: each change once, in order, over WebSocket and SSE.
+//! `dataStatusChanged`, `reauthChanged`: each change once, in order, over WebSocket.
 
 use mono_simulator::{Kind, Webhook};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ fn updated(account: &str, status: &str, serial: u32) -> String {
 }
 
 /// Sends alternating statuses, each of which is one change.
-async fn changes(world: &World, account: &str, serials: std::ops::Range<u32>) {
+pub(crate) async fn changes(world: &World, account: &str, serials: std::ops::Range<u32>) {
     for serial in serials {
         let status = if serial % 2 == 0 { "AVAILABLE" } else { "PARTIAL" };
         assert_eq!(world.webhook(updated(account, status, serial)).await, 200);
@@ -180,105 +180,5 @@ async fn a_reader_that_does_not_read_loses_nothing() {
         assert_eq!(event["to"], if serial % 2 == 0 { "AVAILABLE" } else { "PARTIAL" }, "{serial}");
     }
     slow.nothing_but_pong().await;
-    world.stop().await;
-}
-
-/// Events of a stream, as they are written.
-struct Sse {
-    body: reqwest::Response,
-    text: String,
-}
-
-impl Sse {
-    async fn open(world: &World, query: &str, last_event_id: Option<&str>) -> Self {
-        let mut request = world
-            .http()
-            .get(world.graphql_url(&[("query", query)]))
-            .header("accept", "text/event-stream");
-        if let Some(id) = last_event_id {
-            request = request.header("last-event-id", id);
-        }
-        let response = request.send().await.unwrap();
-        assert_eq!(response.status(), 200);
-        assert_eq!(response.headers()["content-type"], "text/event-stream");
-        Self { body: response, text: String::new() }
-    }
-
-    /// The next event with its fields, comments left out; nothing at the end.
-    async fn next(&mut self) -> Option<Vec<(String, String)>> {
-        loop {
-            if let Some((event, rest)) = self.text.split_once("\n\n") {
-                let fields: Vec<_> = event
-                    .lines()
-                    .filter_map(|line| line.split_once(':'))
-                    .filter(|(name, _)| !name.is_empty())
-                    .map(|(name, value)| (name.to_owned(), value.trim_start().to_owned()))
-                    .collect();
-                self.text = rest.to_owned();
-                if fields.is_empty() {
-                    continue;
-                }
-                return Some(fields);
-            }
-            let chunk = tokio::time::timeout(DEADLINE, self.body.chunk()).await.expect("an event");
-            self.text.push_str(std::str::from_utf8(&chunk.unwrap()?).unwrap());
-        }
-    }
-}
-
-fn field<'a>(event: &'a [(String, String)], name: &str) -> &'a str {
-    event.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value)
-}
-
-#[tokio::test]
-async fn server_sent_events_carry_their_cursor_and_resume_by_it() {
-    let world = World::new().await;
-    changes(&world, "acc", 0..1).await;
-    // The document does not even ask for the cursor.
-    let query = "subscription { dataStatusChanged(accountId: \"acc\") { kind to } }";
-    let mut events = Sse::open(&world, query, None).await;
-    let snapshot = events.next().await.unwrap();
-    assert_eq!(field(&snapshot, "event"), "next");
-    assert!(field(&snapshot, "data").contains("SNAPSHOT"));
-    let id = field(&snapshot, "id").to_owned();
-    assert!(!id.is_empty());
-    drop(events);
-    changes(&world, "acc", 1..3).await;
-    let mut events = Sse::open(&world, query, Some(&id)).await;
-    for to in ["PARTIAL", "AVAILABLE"] {
-        let event = events.next().await.unwrap();
-        assert!(field(&event, "data").contains(to), "{event:?}");
-    }
-    world.stop().await;
-}
-
-#[tokio::test]
-async fn a_query_by_server_sent_events_answers_and_completes() {
-    let world = World::new().await;
-    let mut events = Sse::open(&world, "{ gateway { mode } }", None).await;
-    assert!(field(&events.next().await.unwrap(), "data").contains("LIVE"));
-    let complete = events.next().await.unwrap();
-    assert_eq!(
-        complete,
-        [("event".to_owned(), "complete".to_owned()), ("data".to_owned(), String::new())]
-    );
-    assert_eq!(events.next().await, None);
-    let mut events = Sse::open(&world, "{ nonsense }", None).await;
-    let refused = events.next().await.unwrap();
-    assert_eq!(field(&refused, "event"), "next");
-    assert!(field(&refused, "data").contains("GRAPHQL_VALIDATION_FAILED"));
-    assert_eq!(field(&events.next().await.unwrap(), "event"), "complete");
-    world.stop().await;
-}
-
-#[tokio::test]
-async fn a_stopping_gateway_ends_its_streams_without_complete() {
-    let mut world = World::new().await;
-    changes(&world, "acc", 0..1).await;
-    let query = "subscription { dataStatusChanged(accountId: \"acc\") { kind } }";
-    let mut events = Sse::open(&world, query, None).await;
-    events.next().await.unwrap();
-    world.gateways.pop().unwrap().stop().await;
-    assert_eq!(events.next().await, None);
     world.stop().await;
 }

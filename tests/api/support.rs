@@ -10,6 +10,7 @@ use mono_gateway::{
     clock::Clock,
     config::{Config, Mode},
     reauth::Redirects,
+    transport::status::Statuses,
 };
 use mono_simulator::{Options, Pace, Simulator};
 use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, Statement};
@@ -114,6 +115,19 @@ impl World {
         world
     }
 
+    /// A world whose gateway has other settings than the usual.
+    pub(crate) async fn with_config(change: impl FnOnce(&mut Config)) -> Self {
+        let mut world = Self::new().await;
+        let mut config = world.config();
+        change(&mut config);
+        world.gateways.pop().expect("a gateway").stop().await;
+        let gateway = world.try_start(config).await.expect("the gateway starts");
+        world.gateways.push(gateway);
+        let url = world.url(0, "/webhooks/mono");
+        world.simulator.set_webhook_url(&url);
+        world
+    }
+
     pub(crate) fn config(&self) -> Config {
         let any = "127.0.0.1:0".parse().unwrap();
         Config {
@@ -132,6 +146,7 @@ impl World {
             graphiql: true,
             introspection: true,
             trusted_documents: None,
+            http_status: Statuses::Audit,
             drain_ms: 200,
             migrate: true,
         }

@@ -1,5 +1,6 @@
 //! GraphQL over HTTP: statuses, media types, bounds. The audit suite of the draft runs beside this.
 
+use mono_gateway::transport::status::Statuses;
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -35,35 +36,69 @@ async fn post(world: &World, accept: &str, body: &str) -> Got {
 
 #[tokio::test]
 async fn an_answer_s_status_says_whether_anything_ran() {
-    let world = World::new().await;
-    let cases = [
-        ("{\"query\":\"{ gateway { mode } }\"}", 200, 200, None),
-        ("{", 400, 400, Some("BAD_USER_INPUT")),
-        ("[]", 400, 400, Some("BAD_USER_INPUT")),
-        ("{}", 400, 400, Some("BAD_USER_INPUT")),
-        ("{\"query\":5}", 400, 400, Some("BAD_USER_INPUT")),
-        ("{\"query\":\"{a}\",\"variables\":[]}", 400, 400, Some("BAD_USER_INPUT")),
-        ("{\"query\":\"{a}\",\"operationName\":{}}", 400, 400, Some("BAD_USER_INPUT")),
-        ("{\"query\":\"{a}\",\"extensions\":5}", 400, 400, Some("BAD_USER_INPUT")),
-        ("{\"query\":\"{\"}", 400, 200, Some("GRAPHQL_PARSE_FAILED")),
-        ("{\"query\":\"{ nonsense }\"}", 400, 200, Some("GRAPHQL_VALIDATION_FAILED")),
-        ("{\"query\":\"{ account(id: \\\"nobody\\\") { id } }\"}", 200, 200, Some("NOT_FOUND")),
+    // Each row: the body; its status for GraphQL's media type and for plain JSON, as the audits
+    // have it and as the draft has it; the code of its error; whether it ran.
+    let many = "query A { gateway { mode } } query B { gateway { mode } }";
+    let deep = format!("{{ {} }}", "a { ".repeat(100) + &"}".repeat(100));
+    let variables = "query ($n: Int!) { accounts(first: $n) { totalCount } }";
+    let asked = |query: &str| json!({ "query": query }).to_string();
+    let (input, parse) = (Some("BAD_USER_INPUT"), Some("GRAPHQL_PARSE_FAILED"));
+    let (invalid, complex) = (Some("GRAPHQL_VALIDATION_FAILED"), Some("DOCUMENT_TOO_COMPLEX"));
+    let rows: [(String, [u16; 4], Option<&str>, bool); 15] = [
+        (asked("{ gateway { mode } }"), [200, 200, 200, 200], None, true),
+        ("{".into(), [400; 4], input, false),
+        ("".into(), [400; 4], input, false),
+        ("[]".into(), [400, 400, 422, 422], input, false),
+        ("{}".into(), [400, 400, 422, 422], input, false),
+        ("{\"query\":5}".into(), [400, 400, 422, 422], input, false),
+        ("{\"query\":\"{a}\",\"variables\":[]}".into(), [400, 400, 422, 422], input, false),
+        ("{\"query\":\"{a}\",\"operationName\":{}}".into(), [400, 400, 422, 422], input, false),
+        ("{\"query\":\"{a}\",\"extensions\":5}".into(), [400, 400, 422, 422], input, false),
+        (asked("{"), [400, 200, 400, 400], parse, false),
+        (asked("{ nonsense }"), [400, 200, 422, 422], invalid, false),
+        (asked(many), [400, 200, 422, 422], input, false),
+        (asked(variables), [400, 200, 422, 422], input, false),
+        (asked(&deep), [400, 200, 422, 422], complex, false),
+        (
+            asked("{ account(id: \"nobody\") { id } }"),
+            [200, 200, 294, 200],
+            Some("NOT_FOUND"),
+            true,
+        ),
     ];
-    for (body, graphql, json, code) in cases {
-        for (accept, status) in [(GRAPHQL, graphql), ("application/json", json), ("*/*", json)] {
-            let got = post(&world, accept, body).await;
-            assert_eq!(got.status, status, "{accept} {body}");
-            let found = got.body["errors"][0]["extensions"]["code"].as_str();
-            assert_eq!(found, code, "{body}: {}", got.body);
-            // Nothing ran, so there is no data, not even null.
-            let ran = matches!(code, None | Some("NOT_FOUND"));
-            assert_eq!(got.body.get("data").is_some(), ran, "{body}: {}", got.body);
+    for (mode, first) in [(Statuses::Audit, 0), (Statuses::Draft, 2)] {
+        let world = World::with_config(|config| config.http_status = mode).await;
+        for (body, statuses, code, ran) in &rows {
+            let json = statuses[first + 1];
+            for (accept, status) in
+                [(GRAPHQL, statuses[first]), ("application/json", json), ("*/*", json)]
+            {
+                let got = post(&world, accept, body).await;
+                assert_eq!(got.status, status, "{mode:?} {accept} {body}");
+                let named = if accept == GRAPHQL { GRAPHQL } else { "application/json" };
+                assert!(got.content_type.starts_with(named), "{accept} {body}");
+                let found = got.body["errors"][0]["extensions"]["code"].as_str();
+                assert_eq!(found, *code, "{body}: {}", got.body);
+                // Nothing ran, so there is no data, not even null.
+                assert_eq!(got.body.get("data").is_some(), *ran, "{body}: {}", got.body);
+                // The same by GET, where it is a request at all.
+                let Ok(Value::Object(sent)) = serde_json::from_str(body) else { continue };
+                let Some(Value::String(query)) = sent.get("query") else { continue };
+                if sent.len() == 1 {
+                    let get = world.http().get(world.graphql_url(&[("query", query)]));
+                    let got = self::got(get.header("accept", accept)).await;
+                    assert_eq!(got.status, status, "{mode:?} GET {accept} {body}");
+                    assert_eq!(got.body.get("data").is_some(), *ran, "{body}: {}", got.body);
+                }
+            }
         }
+        // These have one status in both modes.
+        assert_eq!(post(&world, "text/html", &rows[0].0).await.status, 406);
+        let mutation = "mutation { initiateReauth(input: {accountId: \"acc\"}) { reused } }";
+        let refused = got(world.http().get(world.graphql_url(&[("query", mutation)]))).await;
+        assert_eq!((refused.status, refused.allow.as_str()), (405, "POST"));
+        world.stop().await;
     }
-    assert!(post(&world, GRAPHQL, cases[0].0).await.content_type.starts_with(GRAPHQL));
-    assert!(post(&world, "*/*", cases[0].0).await.content_type.starts_with("application/json"));
-    assert_eq!(post(&world, "text/html", cases[0].0).await.status, 406);
-    world.stop().await;
 }
 
 #[tokio::test]
@@ -110,8 +145,10 @@ async fn get_runs_queries_and_never_mutations() {
     assert_eq!(world.simulator.calls().len(), 0);
     let subscription = "subscription { dataStatusChanged { kind } }";
     let refused = get(&[("query", subscription)]).await;
+    assert_eq!(refused.status, 406);
     assert_eq!(refused.body["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
-    for method in [reqwest::Method::PUT, reqwest::Method::DELETE, reqwest::Method::PATCH] {
+    use reqwest::Method;
+    for method in [Method::PUT, Method::DELETE, Method::PATCH, Method::HEAD] {
         let refused = got(world.http().request(method, world.url(0, "/graphql"))).await;
         assert_eq!((refused.status, refused.allow.as_str()), (405, "GET, POST"));
     }
