@@ -124,9 +124,21 @@ pub struct Gateway {
     drain_ms: u64,
     draining: watch::Sender<bool>,
     engine: Engine,
+    lifecycle: Lifecycle,
     servers: Vec<JoinHandle<()>>,
     workers: Vec<JoinHandle<()>>,
     tasks: Tasks,
+}
+
+/// What clients hold open at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenNow {
+    /// Streaming connections.
+    pub connections: usize,
+    /// Subscriptions on them.
+    pub subscriptions: usize,
+    /// Places at which changes are waited for, by subscriptions and others.
+    pub listeners: usize,
 }
 
 async fn listen(setting: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
@@ -227,6 +239,7 @@ impl Gateway {
             connections: config.max_connections,
             operations_per_connection: OPERATIONS,
             drain_ms: config.drain_ms,
+            patience: config.patience,
         };
         let engine = Engine::new(
             schema,
@@ -243,7 +256,8 @@ impl Gateway {
             draining: is_draining.clone(),
             mode,
         };
-        let webhooks = webhook::http::routes(Webhooks::new(lifecycle), Secrets::new(&secrets));
+        let webhooks =
+            webhook::http::routes(Webhooks::new(lifecycle.clone()), Secrets::new(&secrets));
         let routes = http::public(Public {
             endpoint: Endpoint {
                 engine: engine.clone(),
@@ -271,10 +285,18 @@ impl Gateway {
             drain_ms,
             draining,
             engine,
+            lifecycle,
             servers,
             workers,
             tasks,
         })
+    }
+
+    /// What clients hold open now.
+    #[must_use]
+    pub fn open_now(&self) -> OpenNow {
+        let (connections, subscriptions) = self.engine.open_now();
+        OpenNow { connections, subscriptions, listeners: self.lifecycle.feed().listeners() }
     }
 
     /// Lets the bank of the demo ask for its customer, whatever an earlier run on this database

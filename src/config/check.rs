@@ -10,6 +10,7 @@ use crate::{
     access::{Access, SHORTEST_SECRET, Verifier},
     document::trusted::Others,
     reauth::Redirects,
+    transport::websocket::Patience,
 };
 
 impl Later {
@@ -89,6 +90,7 @@ impl Settings {
             webhook_secrets,
             access,
             max_connections: self.gateway_max_connections,
+            patience: Patience::default(),
             allowed_origins: self.allowed_origins()?,
             redirects: self.redirects(mode)?,
             graphiql: self.gateway_graphiql.unwrap_or(mode == Mode::Demo),

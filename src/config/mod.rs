@@ -14,7 +14,10 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::{
-    access::Access, document::trusted::Others, reauth::Redirects, transport::status::Statuses,
+    access::Access,
+    document::trusted::Others,
+    reauth::Redirects,
+    transport::{status::Statuses, websocket::Patience},
 };
 
 /// A setting is wrong, or one is missing.
@@ -375,6 +378,8 @@ pub struct Config {
     pub access: Access,
     /// How many streaming connections may be open at once.
     pub max_connections: usize,
+    /// How long the client of a WebSocket is waited for. No setting: only tests are impatient.
+    pub patience: Patience,
     /// Origins of pages that may call.
     pub allowed_origins: Vec<String>,
     /// Where customers may be sent back to.

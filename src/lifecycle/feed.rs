@@ -149,7 +149,15 @@ impl Feed {
                 }
             }
             self.forget_idle();
+            metrics::gauge!("mono_gateway_feed_listeners").set(self.listeners() as f64);
         }
+    }
+
+    /// How many subscribers are attached.
+    #[must_use]
+    pub fn listeners(&self) -> usize {
+        let of_one: usize = self.accounts().values().map(broadcast::Sender::receiver_count).sum();
+        self.all.receiver_count() + of_one
     }
 
     fn hand_out(&self, change: Arc<LoggedChange>) {

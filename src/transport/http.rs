@@ -4,12 +4,11 @@
 
 use axum::{
     body::{Body, Bytes},
-    extract::{FromRequestParts as _, Request, State, ws::WebSocketUpgrade},
+    extract::{Request, State},
     http::{
         HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
         header::{
-            ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, UPGRADE, VARY,
-            WWW_AUTHENTICATE,
+            ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
         },
         request,
     },
@@ -27,7 +26,7 @@ use super::{
     sse::Events,
     status::{Outcome, Statuses},
     streams::{self, Framing},
-    websocket,
+    websocket::{self, NoUpgrade},
 };
 use crate::{
     access::AccessError,
@@ -73,14 +72,9 @@ async fn answer(endpoint: &Endpoint, request: Request, id: RequestId) -> Respons
     if let Err(refused) = endpoint.pages.admit(&parts.headers) {
         return refused_page(refused, id);
     }
-    let upgrade = parts.headers.get(UPGRADE).and_then(|value| value.to_str().ok());
-    // Other upgrades (h2c) may be passed over, and are.
-    let to_websocket = upgrade.is_some_and(|text| text.trim().eq_ignore_ascii_case("websocket"));
-    if parts.method == Method::GET && to_websocket {
-        return match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-            Ok(upgrade) => websocket::upgrade(endpoint.engine.clone(), upgrade),
-            Err(rejection) => rejection.into_response(),
-        };
+    if websocket::is_asked_for(&parts) {
+        return websocket::upgrade(endpoint.engine.clone(), &mut parts)
+            .unwrap_or_else(|refused| not_upgraded(refused, id));
     }
     let Some(accepts) = Accepts::of(&parts.headers) else {
         return plain(
@@ -286,6 +280,12 @@ fn wrong_method(text: &str, allowed: &'static str, id: RequestId) -> Response {
 
 fn refused_page(refused: Refusal, id: RequestId) -> Response {
     plain(StatusCode::FORBIDDEN, ErrorCode::Forbidden, &refused.to_string(), id)
+}
+
+fn not_upgraded(refused: NoUpgrade, id: RequestId) -> Response {
+    let mut response = plain(refused.status(), ErrorCode::BadUserInput, &refused.to_string(), id);
+    response.headers_mut().extend(refused.headers());
+    response
 }
 
 fn unknown_caller(refused: AccessError, id: RequestId) -> Response {

@@ -9,21 +9,19 @@ pub mod http;
 pub mod media;
 pub mod message;
 pub mod multipart;
+mod open;
 pub mod sse;
 pub mod status;
 pub mod streams;
 pub mod websocket;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::Arc;
 
 use async_graphql::{
     Request, Response, futures_util::stream::BoxStream, parser::types::OperationType,
 };
 use futures_util::{StreamExt as _, stream};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tracing::Instrument as _;
 
 use crate::{
@@ -36,6 +34,8 @@ use crate::{
     schema::{CursorSlot, Schema},
 };
 use message::{Answer, GraphqlRequest};
+use open::Open;
+pub use open::{Connection, Ended, Subscription};
 
 /// Runs documents for all protocols. Clones share it.
 #[derive(Clone, Debug)]
@@ -58,28 +58,8 @@ pub struct Limits {
     pub operations_per_connection: usize,
     /// How long closing all streams may take, in milliseconds.
     pub drain_ms: u64,
-}
-
-/// What is open now.
-#[derive(Debug, Default)]
-struct Open {
-    connections: AtomicUsize,
-    closed: Notify,
-}
-
-/// A streaming connection that counts as long as it lives.
-#[derive(Debug)]
-pub struct Connection {
-    open: Arc<Open>,
-    transport: &'static str,
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.open.connections.fetch_sub(1, Ordering::AcqRel);
-        self.open.closed.notify_waiters();
-        metrics::gauge!("mono_gateway_connections", "transport" => self.transport).decrement(1.0);
-    }
+    /// How patient a WebSocket is.
+    pub patience: websocket::Patience,
 }
 
 /// A document that is ready to run.
@@ -144,13 +124,13 @@ impl Engine {
     /// Counts a streaming connection in, unless there are too many.
     #[must_use]
     pub fn connect(&self, transport: &'static str) -> Option<Connection> {
-        let before = self.open.connections.fetch_add(1, Ordering::Relaxed);
-        if before >= self.limits.connections {
-            self.open.connections.fetch_sub(1, Ordering::Relaxed);
-            return None;
-        }
-        metrics::gauge!("mono_gateway_connections", "transport" => transport).increment(1.0);
-        Some(Connection { open: self.open.clone(), transport })
+        self.open.connect(transport, self.limits.connections)
+    }
+
+    /// How many streaming connections are open, and how many subscriptions run on them.
+    #[must_use]
+    pub fn open_now(&self) -> (usize, usize) {
+        (self.open.connections(), self.open.subscriptions())
     }
 
     /// Checks a document and finds out what it does, without running it.
@@ -220,19 +200,13 @@ impl Engine {
 
     /// Ends when no streaming connection is open.
     pub async fn all_closed(&self) {
-        loop {
-            let closed = self.open.closed.notified();
-            if self.open.connections.load(Ordering::Acquire) == 0 {
-                return;
-            }
-            closed.await;
-        }
+        self.open.all_closed().await;
     }
 
-    /// How many operations one WebSocket may run.
+    /// What may be open, and for how long.
     #[must_use]
-    pub fn operations_per_connection(&self) -> usize {
-        self.limits.operations_per_connection
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 }
 

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use crate::support::*;
 
-const SECRET: &str = "a secret of at least thirty-two bytes";
+pub(crate) const SECRET: &str = "a secret of at least thirty-two bytes";
 
-fn token(world: &World, scope: &str, accounts: &[&str]) -> String {
+pub(crate) fn token(world: &World, scope: &str, accounts: &[&str]) -> String {
     let exp = (world.clock.now() + Duration::seconds(60)).timestamp();
     let claims = json!({ "sub": "ada", "exp": exp, "scope": scope, "accounts": accounts });
     encode(&Header::default(), &claims, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap()

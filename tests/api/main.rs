@@ -8,6 +8,8 @@ mod accounts;
 mod deadlines;
 mod documents;
 mod errors;
+mod frames;
+mod leftovers;
 mod reauth;
 mod replicas;
 mod startup;

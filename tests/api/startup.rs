@@ -37,7 +37,11 @@ struct Running {
 
 impl Running {
     fn demo(folder: &std::path::Path) -> Self {
-        let arguments = ["--gateway-bind", "127.0.0.1:0", "--gateway-admin-bind", "127.0.0.1:0"];
+        Self::demo_with(folder, "127.0.0.1:0")
+    }
+
+    fn demo_with(folder: &std::path::Path, admin: &str) -> Self {
+        let arguments = ["--gateway-bind", "127.0.0.1:0", "--gateway-admin-bind", admin];
         let mut command = gateway(folder, &arguments);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -321,4 +325,57 @@ async fn what_is_committed_is_on_the_disk() {
     }
     database.close().await;
     world.stop().await;
+}
+
+#[tokio::test]
+async fn metrics_say_what_is_open_and_why_it_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let running = Running::demo_with(folder.path(), &free.to_string());
+    let http = client();
+    let until = async |wanted: &[&str]| {
+        let scrape = async || {
+            let response = http.get(format!("http://{free}/metrics")).send().await.unwrap();
+            response.text().await.unwrap()
+        };
+        let wait = async {
+            loop {
+                let text = scrape().await;
+                if wanted.iter().all(|wanted| text.lines().any(|line| line == *wanted)) {
+                    return;
+                }
+            }
+        };
+        let came = tokio::time::timeout(DEADLINE, wait).await;
+        assert!(came.is_ok(), "{wanted:?} is not in\n{}", scrape().await);
+    };
+    let url = format!("{}/graphql", running.address);
+    let mut ws = Ws::raw(&url, Some("graphql-transport-ws")).await;
+    ws.send(json!({ "type": "connection_init" })).await;
+    for id in ["1", "2"] {
+        ws.subscribe(id, "subscription { dataStatusChanged { kind } }", json!({})).await;
+    }
+    until(&[
+        "mono_gateway_connections{transport=\"websocket\"} 1",
+        "mono_gateway_subscriptions{transport=\"websocket\"} 2",
+        "mono_gateway_subscriptions_started_total{transport=\"websocket\"} 2",
+        "mono_gateway_feed_listeners 2",
+    ])
+    .await;
+    ws.send(json!({ "type": "complete", "id": "1" })).await;
+    ws.subscribe("3", "subscription { dataStatusChanged(accountId: \"\") { kind } }", json!({}))
+        .await;
+    until(&["mono_gateway_subscriptions{transport=\"websocket\"} 1"]).await;
+    drop(ws);
+    until(&[
+        "mono_gateway_connections{transport=\"websocket\"} 0",
+        "mono_gateway_connections_ended_total{transport=\"websocket\",reason=\"gone\"} 1",
+        "mono_gateway_subscriptions{transport=\"websocket\"} 0",
+        "mono_gateway_subscriptions_ended_total{transport=\"websocket\",reason=\"client\"} 1",
+        "mono_gateway_subscriptions_ended_total{transport=\"websocket\",reason=\"refused\"} 1",
+        "mono_gateway_subscriptions_ended_total{transport=\"websocket\",reason=\"gone\"} 1",
+        "mono_gateway_feed_listeners 0",
+    ])
+    .await;
+    assert_eq!(running.terminate(), 0);
 }

@@ -1,5 +1,7 @@
 //! `dataStatusChanged`, `reauthChanged`: each change once, in order, over WebSocket.
 
+use std::time::Duration;
+
 use mono_simulator::{Kind, Webhook};
 use serde_json::{Value, json};
 
@@ -168,7 +170,8 @@ async fn a_need_is_told_when_it_is_raised_and_when_it_is_lowered() {
 
 #[tokio::test]
 async fn a_reader_that_does_not_read_loses_nothing() {
-    let world = World::new().await;
+    // Whoever does not read answers no pings either; here it may take as long as it takes.
+    let world = World::with(|config| config.patience.ping = Duration::from_secs(600)).await;
     changes(&world, "acc", 0..1).await;
     let mut slow = world.subscribe(0, DATA_STATUS, json!({})).await;
     slow.nothing_but_pong().await;

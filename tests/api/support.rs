@@ -90,6 +90,17 @@ impl World {
         Self::with_replicas(1).await
     }
 
+    /// With other settings.
+    pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let mut world = Self::with_replicas(0).await;
+        let mut config = world.config();
+        change(&mut config);
+        let gateway = world.try_start(config).await.expect("the gateway starts");
+        world.gateways.push(gateway);
+        world.simulator.set_webhook_url(&world.url(0, "/webhooks/mono"));
+        world
+    }
+
     pub(crate) async fn with_replicas(count: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let options = Options {
@@ -110,8 +121,9 @@ impl World {
         for _ in 0..count {
             world.start_gateway().await;
         }
-        let url = world.url(0, "/webhooks/mono");
-        world.simulator.set_webhook_url(&url);
+        if count > 0 {
+            world.simulator.set_webhook_url(&world.url(0, "/webhooks/mono"));
+        }
         world
     }
 
@@ -141,6 +153,7 @@ impl World {
             webhook_secrets: vec![SecretString::from(WEBHOOK_SECRET)],
             access: mono_gateway::access::Access::Open,
             max_connections: 1000,
+            patience: mono_gateway::transport::websocket::Patience::default(),
             allowed_origins: vec!["https://app.example.test".into()],
             redirects: Redirects::Anywhere,
             graphiql: true,
