@@ -5,7 +5,6 @@
 
 use std::{io, net::SocketAddr, time::Duration};
 
-use axum::{Router, serve::ListenerExt as _};
 use secrecy::SecretString;
 use serde_json::json;
 use tokio::{
@@ -39,7 +38,7 @@ use crate::{
     mono::{self, BuildError},
     reauth::service::Reauths,
     schema::{GatewayMode, Introspection, Parts, Schema, definitions},
-    telemetry,
+    server, telemetry,
     transaction::service::Transactions,
     transport::{Engine, Limits, browser::Pages, graphiql::Explorer, http::Endpoint},
     webhook::{self, http::Secrets, service::Webhooks},
@@ -47,6 +46,9 @@ use crate::{
 
 /// How many operations one WebSocket may run.
 const OPERATIONS: usize = 200;
+
+/// How many connections the admin address takes.
+const MOST_ON_ADMIN: usize = 256;
 
 /// How long after the drain stopping may take at most, and how much of that is kept for writing
 /// what waits and for closing the database.
@@ -271,9 +273,17 @@ impl Gateway {
         });
         let address = local(&listener, config.bind);
         let admin_address = local(&admin, config.admin_bind);
+        let most = config.max_connections.saturating_add(config.bounds.headroom);
         let servers = vec![
-            serve(listener, routes, is_draining.clone()),
-            serve(admin, http::admin(health, metrics), is_draining),
+            server::serve(listener, routes, most, config.bounds, is_draining.clone()),
+            // Counted apart: whoever looks after a gateway that is full must still reach it.
+            server::serve(
+                admin,
+                http::admin(health, metrics),
+                MOST_ON_ADMIN,
+                config.bounds,
+                is_draining,
+            ),
         ];
         let drain_ms = config.drain_ms;
         Ok(Self {
@@ -390,24 +400,4 @@ fn explorer(mode: &'static str, cast: &Cast) -> Explorer {
     let needs = cast.needs_reauth.as_ref().or(cast.all.first());
     let accounts = healthy.zip(needs).map(|(a, b)| (a.as_str().to_owned(), b.as_str().to_owned()));
     Explorer { mode, accounts }
-}
-
-fn serve(
-    listener: TcpListener,
-    routes: Router,
-    mut draining: watch::Receiver<bool>,
-) -> JoinHandle<()> {
-    // Small frames must not wait for an acknowledgement: with Nagle's algorithm on, an event is
-    // 40 ms late.
-    let listener = listener.tap_io(|stream| {
-        let _ = stream.set_nodelay(true);
-    });
-    tokio::spawn(async move {
-        let stop = async move {
-            let _ = draining.wait_for(|draining| *draining).await;
-        };
-        if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(stop).await {
-            tracing::error!(%error, "a server ended");
-        }
-    })
 }

@@ -21,6 +21,7 @@ use tower_http::{
 use crate::{
     database::Database,
     events::EventBus,
+    head,
     transport::{
         browser::Pages,
         graphiql::{self, Explorer},
@@ -66,6 +67,8 @@ pub fn public(public: Public) -> Router {
     let cors = cors(&pages);
     let mut guarded =
         Router::new().route("/graphql", any(handle)).with_state(public.endpoint).layer(cors);
+    guarded =
+        guarded.layer(head::compression()).layer(middleware::map_request(head::gzip_or_plain));
     if let Some(explorer) = public.explorer {
         guarded = guarded
             .merge(graphiql::routes(explorer))
@@ -79,7 +82,7 @@ pub fn public(public: Public) -> Router {
     if public.mode == "demo" {
         routes = routes.layer(middleware::map_response(mark_as_demo));
     }
-    routes.layer(CatchPanicLayer::custom(after_a_panic))
+    routes.layer(middleware::from_fn(head::check)).layer(CatchPanicLayer::custom(after_a_panic))
 }
 
 /// The admin routes.
@@ -91,7 +94,11 @@ pub fn admin(health_of: Health, metrics: PrometheusHandle) -> Router {
             ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render())
         }
     };
-    Router::new().route("/metrics", get(render)).merge(health(health_of)).fallback(nothing_here)
+    Router::new()
+        .route("/metrics", get(render))
+        .merge(health(health_of))
+        .fallback(nothing_here)
+        .layer(middleware::from_fn(head::check))
 }
 
 fn health(health: Health) -> Router {
@@ -136,8 +143,8 @@ fn cors(pages: &Pages) -> CorsLayer {
 }
 
 async fn own_names_only(State(pages): State<Arc<Pages>>, request: Request, next: Next) -> Response {
-    let by_uri = request.uri().authority().map(|authority| authority.as_str());
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).or(by_uri);
+    // There is one at most, and it is what the address says, too.
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     match pages.admit_host(host) {
         Ok(()) => next.run(request).await,
         Err(refused) => {

@@ -3,12 +3,13 @@
 //! The modules, from the ground up; each may use those above it (`tests/layers.rs` checks):
 //!
 //! - [`clock`], [`error`], [`ids`], [`money`], [`caller`]: the ground. No I/O, no settings.
-//! - [`database`], [`mono`], [`events`]: the outside world; [`document`]: what it asks, checked.
+//! - [`database`], [`mono`], [`events`], [`server`]: the outside world; [`document`]: what it asks,
+//!   checked.
 //! - [`lifecycle`]: what is true of an account, folded from facts; the log and its feed.
 //! - [`access`]: who may see what.
 //! - [`transaction`], [`account`], [`reauth`], [`webhook`]: the domains.
 //! - [`schema`], [`transport`], [`telemetry`]: assembly.
-//! - [`http`], [`config`], [`app`]: the top.
+//! - [`head`], [`http`], [`config`], [`app`]: the top.
 
 pub mod caller;
 pub mod clock;
@@ -20,6 +21,7 @@ pub mod database;
 pub mod document;
 pub mod events;
 pub mod mono;
+pub mod server;
 
 pub mod lifecycle;
 
@@ -40,4 +42,5 @@ pub mod transport;
 
 pub mod app;
 pub mod config;
+pub mod head;
 pub mod http;

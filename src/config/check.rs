@@ -10,6 +10,7 @@ use crate::{
     access::{Access, SHORTEST_SECRET, Verifier},
     document::trusted::Others,
     reauth::Redirects,
+    server::Bounds,
     transport::websocket::Patience,
 };
 
@@ -99,6 +100,7 @@ impl Settings {
             http_status: self.gateway_http_status,
             drain_ms: self.gateway_drain_ms,
             migrate,
+            bounds: Bounds::default(),
         })
     }
 

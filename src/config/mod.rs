@@ -17,6 +17,7 @@ use crate::{
     access::Access,
     document::trusted::Others,
     reauth::Redirects,
+    server::Bounds,
     transport::{status::Statuses, websocket::Patience},
 };
 
@@ -396,6 +397,8 @@ pub struct Config {
     pub drain_ms: u64,
     /// Whether migrations are applied at the start.
     pub migrate: bool,
+    /// How long connections may take over things.
+    pub bounds: Bounds,
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Source: the GraphQL over HTTP draft of Aug 2026 as its audit suite checks it.
 
 use axum::{
-    body::{Body, Bytes},
+    body::Body,
     extract::{Request, State},
     http::{
         HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
@@ -14,7 +14,6 @@ use axum::{
     },
     response::{IntoResponse as _, Response},
 };
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use super::{
     Engine, Prepared,
@@ -34,6 +33,7 @@ use crate::{
     error::{ApiError, ErrorCode},
     ids::RequestId,
     schema::refusal,
+    server::body::{self, BodyError},
 };
 use async_graphql::parser::types::OperationType;
 
@@ -171,7 +171,10 @@ struct NoRequest {
 enum Reason {
     /// The content type.
     NotJsonType,
+    /// Its encoding.
+    Packed,
     TooLarge,
+    TooSlow,
     NotJson,
     WrongParameters,
 }
@@ -185,7 +188,10 @@ impl NoRequest {
     fn answer(self, statuses: Statuses, accepts: Accepts, id: RequestId) -> Response {
         let media = accepts.for_one();
         let (status, code) = match self.reason {
-            Reason::NotJsonType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::BadUserInput),
+            Reason::NotJsonType | Reason::Packed => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::BadUserInput)
+            }
+            Reason::TooSlow => (StatusCode::REQUEST_TIMEOUT, ErrorCode::BadUserInput),
             Reason::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::PayloadTooLarge),
             Reason::NotJson => (statuses.of(Outcome::NotJson, media), ErrorCode::BadUserInput),
             Reason::WrongParameters => {
@@ -200,6 +206,20 @@ impl NoRequest {
 impl From<BadRequest> for NoRequest {
     fn from(error: BadRequest) -> Self {
         Self::new(Reason::WrongParameters, error.to_string())
+    }
+}
+
+impl From<BodyError> for NoRequest {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge => {
+                Self::new(Reason::TooLarge, format!("a body has at most {LARGEST_BODY} bytes"))
+            }
+            BodyError::TooSlow => {
+                Self::new(Reason::TooSlow, "the body did not arrive in time; send it again")
+            }
+            BodyError::Broken => Self::new(Reason::NotJson, "the body broke off"),
+        }
     }
 }
 
@@ -220,14 +240,10 @@ async fn read_post(headers: &HeaderMap, body: Body) -> Result<GraphqlRequest, No
         let text = "the body's content type must be application/json in UTF-8";
         return Err(NoRequest::new(Reason::NotJsonType, text));
     }
-    let bytes: Bytes = match Limited::new(body, LARGEST_BODY).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => {
-            let text = format!("a body has at most {LARGEST_BODY} bytes");
-            return Err(NoRequest::new(Reason::TooLarge, text));
-        }
-        Err(_) => return Err(NoRequest::new(Reason::NotJson, "the body broke off")),
-    };
+    if body::is_packed(headers) {
+        return Err(NoRequest::new(Reason::Packed, body::PACKED));
+    }
+    let bytes = body::read(body, LARGEST_BODY).await?;
     let json = serde_json::from_slice(&bytes).map_err(|error| {
         let text =
             format!("the body is not JSON: see line {}, column {}", error.line(), error.column());

@@ -11,13 +11,13 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::post,
 };
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
 
 use super::service::Webhooks;
+use crate::server::body::{self, BodyError};
 
 const SECRET: &str = "mono-webhook-secret";
 
@@ -74,12 +74,12 @@ async fn receive(State(receiver): State<Receiver>, headers: HeaderMap, body: Bod
         let text = "the header mono-webhook-secret does not hold this app's webhook secret";
         return answer(StatusCode::UNAUTHORIZED, text);
     }
-    let body = match Limited::new(body, LARGEST_BODY).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => {
-            return answer(StatusCode::PAYLOAD_TOO_LARGE, "a webhook has at most 1 MiB");
-        }
-        Err(_) => return answer(StatusCode::BAD_REQUEST, "the body broke off"),
+    if body::is_packed(&headers) {
+        return answer(StatusCode::UNSUPPORTED_MEDIA_TYPE, body::PACKED);
+    }
+    let body = match body::read(body, LARGEST_BODY).await {
+        Ok(body) => body,
+        Err(error) => return unread(error),
     };
     // Not cancelled if Mono hangs up: a delivery is written whole or not at all.
     let work = tokio::spawn(async move { receiver.webhooks.receive(&body).await });
@@ -90,6 +90,16 @@ async fn receive(State(receiver): State<Receiver>, headers: HeaderMap, body: Bod
             response.headers_mut().insert(RETRY_AFTER, 1.into());
             response
         }
+    }
+}
+
+fn unread(error: BodyError) -> Response {
+    match error {
+        BodyError::TooLarge => answer(StatusCode::PAYLOAD_TOO_LARGE, "a webhook has at most 1 MiB"),
+        BodyError::TooSlow => {
+            answer(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time; send it again")
+        }
+        BodyError::Broken => answer(StatusCode::BAD_REQUEST, "the body broke off"),
     }
 }
 

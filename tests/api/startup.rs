@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader},
     process::{Child, Command, Output, Stdio},
+    time::Duration,
 };
 
 use mono_gateway::{app::StartError, database::DatabaseError};
@@ -28,6 +29,8 @@ fn refused(arguments: &[&str]) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
+const DEMO: [&str; 4] = ["--gateway-bind", "127.0.0.1:0", "--gateway-admin-bind", "127.0.0.1:0"];
+
 /// A gateway that runs, ended by its process id.
 struct Running {
     child: Child,
@@ -37,12 +40,15 @@ struct Running {
 
 impl Running {
     fn demo(folder: &std::path::Path) -> Self {
-        Self::demo_with(folder, "127.0.0.1:0")
+        Self::of(gateway(folder, &DEMO))
     }
 
     fn demo_with(folder: &std::path::Path, admin: &str) -> Self {
         let arguments = ["--gateway-bind", "127.0.0.1:0", "--gateway-admin-bind", admin];
-        let mut command = gateway(folder, &arguments);
+        Self::of(gateway(folder, &arguments))
+    }
+
+    fn of(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut banner = String::new();
@@ -377,5 +383,29 @@ async fn metrics_say_what_is_open_and_why_it_ended() {
         "mono_gateway_feed_listeners 0",
     ])
     .await;
+    assert_eq!(running.terminate(), 0);
+}
+
+#[tokio::test]
+async fn a_gateway_that_ran_out_of_file_descriptors_takes_connections_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new("sh");
+    let limited = "ulimit -n 64; exec \"$0\" \"$@\"";
+    command.args(["-c", limited, env!("CARGO_BIN_EXE_mono-gateway")]).args(DEMO);
+    command.current_dir(folder.path()).env_clear();
+    let running = Running::of(command);
+    let health = format!("{}/health/live", running.address);
+    let address = running.address.trim_start_matches("http://").to_owned();
+    let mut crowd = Vec::new();
+    for _ in 0..100 {
+        crowd.push(std::net::TcpStream::connect(&address).unwrap());
+    }
+    // Each on a connection of its own, until one finds nobody.
+    let ask = |wait| client().get(&health).timeout(wait).send();
+    while ask(Duration::from_millis(300)).await.is_ok() {
+        crowd.push(std::net::TcpStream::connect(&address).unwrap());
+    }
+    drop(crowd);
+    assert_eq!(ask(DEADLINE).await.unwrap().status(), 200);
     assert_eq!(running.terminate(), 0);
 }

@@ -10,6 +10,7 @@ use mono_gateway::{
     clock::Clock,
     config::{Config, Mode},
     reauth::Redirects,
+    server::Bounds,
     transport::status::Statuses,
 };
 use mono_simulator::{Options, Pace, Simulator};
@@ -162,6 +163,7 @@ impl World {
             http_status: Statuses::Audit,
             drain_ms: 200,
             migrate: true,
+            bounds: Bounds::default(),
         }
     }
 
