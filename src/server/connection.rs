@@ -13,7 +13,7 @@ use bytes::Bytes;
 use hyper::{
     HeaderMap, Request, Response, StatusCode, Version,
     body::{Body, Incoming},
-    header::{CONNECTION, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING},
+    header::{CONNECTION, CONTENT_TYPE, HeaderValue},
     service::{Service as _, service_fn},
 };
 use hyper_util::{
@@ -176,7 +176,6 @@ where
     S: Service<Request<Arriving>, Response = Response<B>, Error = Infallible> + Clone,
 {
     let is_http2 = request.version() == Version::HTTP_2;
-    let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
     let exchange = pulse.begin(is_http2, request.body().is_end_stream());
     let until = Instant::now() + bounds.body;
     let request = request.map(|body| Arriving::new(body, until, pulse.clone(), exchange.id()));
@@ -186,11 +185,8 @@ where
         let mut response = answer.await?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             pulse.no_lingering();
-        } else if !is_http2 && (is_chunked || !exchange.is_whole()) {
-            // A body that nobody reads to its end is not worth waiting for. And a request may come
-            // with both `Transfer-Encoding` and `Content-Length`, of which the library hides the
-            // second: whatever a proxy in front took for a request of its own must not be read as
-            // one. Source: RFC 9112, section 6.1.
+        } else if !is_http2 && !exchange.is_whole() {
+            // A body that nobody reads to its end is not worth waiting for.
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         let is_endless = is_stream(response.headers());

@@ -275,3 +275,21 @@ async fn stopping_waits_for_nobody_who_is_slow() {
     assert!(begun.elapsed() < drain + Duration::from_secs(1), "{:?}", begun.elapsed());
     assert_eq!(others.join_all().await, ["", "", "", ""]);
 }
+
+#[tokio::test]
+async fn stopping_closes_what_is_idle_at_once() {
+    let world = world_with(|config| {
+        config.bounds = PATIENT;
+        config.drain_ms = 15_000;
+    })
+    .await;
+    let silent = Raw::open(&world).await;
+    let mut kept = Raw::open(&world).await;
+    assert_eq!(kept.exchange(&ask(MODE)).await.status, 200);
+    let begun = Instant::now();
+    world.stop().await;
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    for mut raw in [silent, kept] {
+        assert_eq!(raw.ended_in_order().await, "");
+    }
+}
