@@ -14,15 +14,12 @@ use crate::support::*;
 /// A time that passes soon.
 pub(crate) const SOON: Duration = Duration::from_millis(500);
 
+/// Longer than any test waits.
+const LONG: Duration = Duration::from_secs(60);
+
 /// Bounds that no test meets.
-pub(crate) const PATIENT: Bounds = Bounds {
-    head: DEADLINE,
-    idle: DEADLINE,
-    body: DEADLINE,
-    answer: DEADLINE,
-    linger: DEADLINE,
-    headroom: 1000,
-};
+pub(crate) const PATIENT: Bounds =
+    Bounds { head: LONG, idle: LONG, body: LONG, answer: LONG, linger: LONG, headroom: 1000 };
 
 /// A world whose only gateway was started with other settings.
 pub(crate) async fn world_with(change: impl FnOnce(&mut Config)) -> World {
