@@ -279,7 +279,7 @@ impl Gateway {
             // Counted apart: whoever looks after a gateway that is full must still reach it.
             server::serve(
                 admin,
-                http::admin(health, metrics),
+                http::admin(health, metrics, admin_pages(&config)),
                 MOST_ON_ADMIN,
                 config.bounds,
                 is_draining,
@@ -392,7 +392,16 @@ fn pages(config: &Config) -> Pages {
     // A proxy may hand on another name than the one by which the gateway's own pages know it.
     let own = config.public_url.as_ref().map(|url| url.origin().ascii_serialization());
     let origins = config.allowed_origins.iter().cloned().chain(own).collect();
-    Pages { origins, hosts }
+    let https = config.public_url.as_ref().is_some_and(|url| url.scheme() == "https");
+    Pages { origins, hosts, https }
+}
+
+/// The admin address asks for no token: on loopback it is called by names of loopback, so that no
+/// page can rebind its own and read. Elsewhere, as in a container, its names are the network's.
+fn admin_pages(config: &Config) -> Pages {
+    let public = config.public_url.as_ref().and_then(|url| url.host_str()).map(str::to_owned);
+    let hosts = config.admin_bind.ip().is_loopback().then(|| public.into_iter().collect());
+    Pages { origins: Vec::new(), hosts, https: false }
 }
 
 fn explorer(mode: &'static str, cast: &Cast) -> Explorer {

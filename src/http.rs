@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Json, Router,
     extract::{Request, State},
-    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse as _, Redirect, Response},
     routing::{any, get},
@@ -13,19 +13,18 @@ use axum::{
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
 use tokio::{sync::watch, task::AbortHandle, time::timeout};
-use tower_http::{
-    catch_panic::CatchPanicLayer,
-    cors::{AllowOrigin, CorsLayer},
-};
+use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
     database::Database,
     events::EventBus,
     head,
     transport::{
-        browser::Pages,
+        browser::{Pages, called},
+        cors,
         graphiql::{self, Explorer},
         http::{Endpoint, handle},
+        security::harden,
     },
 };
 
@@ -64,29 +63,31 @@ pub struct Health {
 /// The public routes.
 pub fn public(public: Public) -> Router {
     let pages = Arc::new(public.endpoint.pages.clone());
-    let cors = cors(&pages);
-    let mut guarded =
-        Router::new().route("/graphql", any(handle)).with_state(public.endpoint).layer(cors);
-    guarded =
-        guarded.layer(head::compression()).layer(middleware::map_request(head::gzip_or_plain));
+    let https = pages.https;
+    let graphql = Router::new()
+        .route("/graphql", any(handle))
+        .layer(head::compression())
+        .layer(middleware::map_request(head::gzip_or_plain));
+    let mut guarded = readable(graphql, pages.clone()).with_state(public.endpoint);
     if let Some(explorer) = public.explorer {
         guarded = guarded
             .merge(graphiql::routes(explorer))
             .route("/", get(|| async { Redirect::temporary("/graphiql") }));
     }
-    let mut routes = guarded
-        .layer(middleware::from_fn_with_state(pages, own_names_only))
+    // Webhooks come through tunnels of any name, and carry a secret; health is asked by whatever
+    // name a supervisor knows, and tells nothing of anybody.
+    let mut routes = named(guarded.fallback(nothing_here), pages)
         .merge(public.webhooks)
         .merge(health(public.health))
-        .fallback(nothing_here);
+        .layer(CatchPanicLayer::custom(after_a_panic));
     if public.mode == "demo" {
         routes = routes.layer(middleware::map_response(mark_as_demo));
     }
-    routes.layer(middleware::from_fn(head::check)).layer(CatchPanicLayer::custom(after_a_panic))
+    hardened(routes.layer(middleware::from_fn(head::check)), https)
 }
 
-/// The admin routes.
-pub fn admin(health_of: Health, metrics: PrometheusHandle) -> Router {
+/// The admin routes. `pages` says by which names they may be called.
+pub fn admin(health_of: Health, metrics: PrometheusHandle, pages: Pages) -> Router {
     let render = move || {
         let metrics = metrics.clone();
         async move {
@@ -94,11 +95,28 @@ pub fn admin(health_of: Health, metrics: PrometheusHandle) -> Router {
             ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render())
         }
     };
-    Router::new()
+    let routes = Router::new()
         .route("/metrics", get(render))
         .merge(health(health_of))
-        .fallback(nothing_here)
-        .layer(middleware::from_fn(head::check))
+        .fallback(nothing_here);
+    let routes = named(routes, Arc::new(pages)).layer(middleware::from_fn(head::check));
+    hardened(routes, false)
+}
+
+/// Lets listed pages read whatever these routes answer, be it that they panicked.
+fn readable<S: Clone + Send + Sync + 'static>(routes: Router<S>, pages: Arc<Pages>) -> Router<S> {
+    routes
+        .layer(CatchPanicLayer::custom(after_a_panic))
+        .layer(middleware::from_fn_with_state(pages, cors::share))
+}
+
+fn named(routes: Router, pages: Arc<Pages>) -> Router {
+    routes.layer(middleware::from_fn_with_state(pages, own_names_only))
+}
+
+fn hardened(routes: Router, https: bool) -> Router {
+    let harden = move |response: Response| async move { harden(response, https) };
+    routes.layer(middleware::map_response(harden))
 }
 
 fn health(health: Health) -> Router {
@@ -128,24 +146,8 @@ async fn ready(State(health): State<Health>) -> Response {
     (status, Json(body)).into_response()
 }
 
-fn cors(pages: &Pages) -> CorsLayer {
-    let origins = pages.origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
-    CorsLayer::new()
-        .allow_origin(AllowOrigin::list(origins))
-        .allow_methods([Method::GET, Method::POST])
-        .allow_headers([
-            header::AUTHORIZATION,
-            header::CONTENT_TYPE,
-            header::ACCEPT,
-            HeaderName::from_static("last-event-id"),
-        ])
-        .expose_headers([HeaderName::from_static("x-request-id")])
-}
-
 async fn own_names_only(State(pages): State<Arc<Pages>>, request: Request, next: Next) -> Response {
-    // There is one at most, and it is what the address says, too.
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    match pages.admit_host(host) {
+    match pages.admit_host(called(request.headers(), request.uri())) {
         Ok(()) => next.run(request).await,
         Err(refused) => {
             let body = Json(json!({ "message": refused.to_string() }));
@@ -171,4 +173,31 @@ fn after_a_panic(_: Box<dyn std::any::Any + Send>) -> Response {
         "extensions": { "code": "INTERNAL" },
     }] });
     (StatusCode::INTERNAL_SERVER_ERROR, Json(body)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_listed_page_can_read_that_the_gateway_failed() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let pages =
+            Pages { origins: vec!["https://app.example.test".into()], hosts: None, https: false };
+        let fail = || async { std::hint::black_box(None::<Response>).expect("nothing") };
+        let routes = readable(Router::new().route("/graphql", get(fail)), Arc::new(pages));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let server = tokio::spawn(async move { axum::serve(listener, routes).await });
+        let client = reqwest::ClientBuilder::new().no_proxy().build().expect("a client");
+        let request = client.get(format!("http://{address}/graphql"));
+        let answer = request.header("origin", "https://app.example.test").send().await;
+        let answer = answer.expect("an answer");
+        assert_eq!(answer.status(), 500);
+        assert_eq!(
+            answer.headers().get("access-control-allow-origin").map(HeaderValue::as_bytes),
+            Some(&b"https://app.example.test"[..])
+        );
+        server.abort();
+    }
 }

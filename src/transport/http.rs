@@ -63,13 +63,13 @@ pub async fn handle(State(endpoint): State<Endpoint>, request: Request) -> Respo
         headers.insert(REQUEST_ID, value);
     }
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    headers.append(VARY, HeaderValue::from_static("accept, origin"));
+    headers.append(VARY, HeaderValue::from_static("accept"));
     response
 }
 
 async fn answer(endpoint: &Endpoint, request: Request, id: RequestId) -> Response {
     let (mut parts, body) = request.into_parts();
-    if let Err(refused) = endpoint.pages.admit(&parts.headers) {
+    if let Err(refused) = endpoint.pages.admit(&parts.headers, &parts.uri) {
         return refused_page(refused, id);
     }
     if websocket::is_asked_for(&parts) {

@@ -4,12 +4,14 @@
 //! bounds a document and what an error looks like is the same over all of them.
 
 pub mod browser;
+pub mod cors;
 pub mod graphiql;
 pub mod http;
 pub mod media;
 pub mod message;
 pub mod multipart;
 mod open;
+pub mod security;
 pub mod sse;
 pub mod status;
 pub mod streams;

@@ -5,6 +5,7 @@
 
 mod access;
 mod accounts;
+mod browsers;
 mod deadlines;
 mod documents;
 mod errors;
