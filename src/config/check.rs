@@ -201,6 +201,9 @@ fn origin(setting: &str, text: &str) -> Result<Origin, ConfigError> {
             && matches!(url.scheme(), "http" | "https")
             && url.path() == "/"
             && url.query().is_none()
+            && url.fragment().is_none()
+            // These would be taken for more than they say.
+            && !text.contains(['*', '@'])
     });
     url.map(|url| url.origin()).ok_or_else(|| {
         wrong(format!(

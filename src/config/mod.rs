@@ -454,4 +454,13 @@ mod tests {
             assert!(error.contains(named), "{arguments:?}: {error}");
         }
     }
+    #[test]
+    fn an_origin_that_is_none_or_that_means_several_is_refused() {
+        for origin in ["*", "null", "https://*.a.test", "https://me@a.test", "https://a.test#b"] {
+            let error = checked(&["--gateway-allowed-origins", origin]).err().unwrap_or_default();
+            assert!(error.contains("GATEWAY_ALLOWED_ORIGINS"), "{origin}: {error}");
+        }
+        let written = checked(&["--gateway-allowed-origins", "HTTPS://App.a.test:443/"]);
+        assert_eq!(written.expect("an origin").allowed_origins, ["https://app.a.test"]);
+    }
 }
