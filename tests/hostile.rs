@@ -4,6 +4,9 @@
 //! `SEED` and `DOCUMENTS` choose other and more documents. The worst time is printed: with
 //! `cargo test --release --test hostile -- --nocapture` it is that of a build as it is shipped.
 
+#![expect(clippy::disallowed_methods, reason = "SEED and DOCUMENTS are no settings of the gateway")]
+#![expect(clippy::print_stdout, reason = "whoever asks for the figures reads them there")]
+
 use std::{fmt::Write as _, fs, panic::AssertUnwindSafe};
 
 use apollo_compiler::{ExecutableDocument, Schema as ApolloSchema};

@@ -148,8 +148,12 @@ fn each_library_stays_where_it_belongs() {
             || path == "app.rs"
             || path.ends_with("/http.rs")
     });
-    only_in("hyper::", |path| path.starts_with("server/"));
-    only_in("hyper_util", |path| path.starts_with("server/"));
+    only_in("hyper::", |path| {
+        path.starts_with("server/") || path.starts_with("transport/websocket/")
+    });
+    only_in("hyper_util", |path| {
+        path.starts_with("server/") || path.starts_with("transport/websocket/")
+    });
     only_in("async_graphql", |path| {
         path.ends_with("graphql.rs") || path.contains("/graphql/") || path.ends_with("loader.rs") || path.starts_with("transport/")
             || ["schema.rs", "error.rs", "money.rs", "scalar.rs", "paging.rs"].contains(&path)

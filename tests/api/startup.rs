@@ -358,6 +358,7 @@ async fn metrics_say_what_is_open_and_why_it_ended() {
     let url = format!("{}/graphql", running.address);
     let mut ws = Ws::raw(&url, Some("graphql-transport-ws")).await;
     ws.send(json!({ "type": "connection_init" })).await;
+    assert_eq!(ws.next().await["type"], "connection_ack");
     for id in ["1", "2"] {
         ws.subscribe(id, "subscription { dataStatusChanged { kind } }", json!({})).await;
     }
@@ -371,6 +372,7 @@ async fn metrics_say_what_is_open_and_why_it_ended() {
     ws.send(json!({ "type": "complete", "id": "1" })).await;
     ws.subscribe("3", "subscription { dataStatusChanged(accountId: \"\") { kind } }", json!({}))
         .await;
+    while ws.next().await["type"] != "error" {}
     until(&["mono_gateway_subscriptions{transport=\"websocket\"} 1"]).await;
     drop(ws);
     until(&[
