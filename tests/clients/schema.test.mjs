@@ -1,13 +1,11 @@
 // The schema as other people's tools read it: graphql-js, a linter, Relay's compiler.
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 
 import {
   GraphQLSchema,
@@ -26,7 +24,8 @@ import {
   validateSchema,
 } from 'graphql';
 
-import { ask, printed, repository, startDemo } from './support.mjs';
+import { compile } from './relay/compile.mjs';
+import { ask, printed, repository, run, startDemo } from './support.mjs';
 
 const require = createRequire(import.meta.url);
 const LIVE = join(repository, 'schema.graphql');
@@ -49,14 +48,6 @@ const LINTS = [
   'types-are-capitalized',
   'types-have-descriptions',
 ];
-
-/** How a command ended and what it said. */
-const run = (file, args, options = {}) =>
-  new Promise((resolve) => {
-    execFile(file, args, options, (error, stdout, stderr) =>
-      resolve({ code: error ? error.code : 0, output: stdout + stderr }),
-    );
-  });
 
 let folder;
 let demo;
@@ -122,25 +113,9 @@ for (const [name, file] of [
     });
 
     test('is compiled by Relay', async () => {
-      const project = mkdtempSync(join(folder, 'relay-'));
-      cpSync(fileURLToPath(new URL('relay', import.meta.url)), join(project, 'src'), {
-        recursive: true,
-      });
-      cpSync(file(), join(project, 'schema.graphql'));
-      mkdirSync(join(project, 'artifacts'));
-      writeFileSync(
-        join(project, 'relay.config.json'),
-        JSON.stringify({
-          src: './src',
-          schema: './schema.graphql',
-          language: 'javascript',
-          artifactDirectory: './artifacts',
-          customScalarTypes: { Date: 'string', DateTime: 'string', MinorUnits: 'number' },
-        }),
-      );
-      const { code, output } = await run(require('relay-compiler'), ['--noWatchman'], { cwd: project });
+      const { code, output, artifacts } = await compile(file(), mkdtempSync(join(folder, 'relay-')));
       assert.equal(code, 0, output);
-      const compiled = readdirSync(join(project, 'artifacts'));
+      const compiled = readdirSync(artifacts);
       for (const artifact of ['accountQuery', 'accountListPaginationQuery', 'accountStatusSubscription']) {
         assert.ok(compiled.includes(`${artifact}.graphql.js`), output);
       }

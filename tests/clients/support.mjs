@@ -1,6 +1,6 @@
 // Starts and stops real gateways and simulators, and waits on what they say: never on the clock.
 
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -181,6 +181,7 @@ async function serve(folder, settings) {
   });
   const ready = /(?:GraphQL +http:\/\/|"address":")([\d.]+:\d+)/;
   const address = await running.prints(ready);
+  const admin = await running.prints(/(?:metrics +http:\/\/|"admin":")([\d.]+:\d+)/);
   const url = `http://${address}`;
   await until('/health/ready to be 200', async () => {
     const response = await fetch(`${url}/health/ready`);
@@ -190,6 +191,7 @@ async function serve(folder, settings) {
   return {
     address,
     url,
+    admin: `http://${admin}`,
     graphql: `${url}/graphql`,
     socket: `ws://${address}/graphql`,
     simulator: /simulator +(http:\S+)/.exec(running.output)?.[1],
@@ -266,6 +268,14 @@ export async function printed(...args) {
   return command.output;
 }
 
+/** How a command ended and what it said. */
+export const run = (file, args, options = {}) =>
+  new Promise((resolve) => {
+    execFile(file, args, options, (error, stdout, stderr) =>
+      resolve({ code: error ? error.code : 0, output: stdout + stderr }),
+    );
+  });
+
 /** Pulls a lever of the simulator's. */
 export async function pull(simulator, path, body, method = 'POST') {
   const response = await fetch(`${simulator}/_simulator/${path}`, {
@@ -299,6 +309,20 @@ export async function ask(gateway, query, variables) {
   if (errors) throw new Error(`errors to ${query}: ${JSON.stringify(errors)}`);
   return data;
 }
+
+/** How many streaming connections of this kind the gateway says are open. */
+export async function connections(gateway, transport) {
+  const response = await fetch(`${gateway.admin}/metrics`);
+  const line = `^mono_gateway_connections\\{transport="${transport}"\\} (\\d+)`;
+  return Number(new RegExp(line, 'm').exec(await response.text())?.[1] ?? 0);
+}
+
+/** Waits until as many are open. */
+export const untilConnections = (gateway, transport, count) =>
+  until(`${count} open connections over ${transport}`, async () => {
+    const open = await connections(gateway, transport);
+    return open === count;
+  });
 
 /** Waits until the gateway has heard that this account's customer is wanted. */
 export async function untilWanted(gateway, id) {

@@ -1,5 +1,5 @@
 // What a Relay app would ask the gateway: fragments that refetch by id, connections that paginate,
-// a mutation and a subscription. Compiled by schema.test.mjs, never run.
+// a mutation and a subscription. schema.test.mjs compiles it, relay.test.mjs runs what comes out.
 
 graphql`
   fragment account_summary on Account @refetchable(queryName: "accountSummaryRefetchQuery") {
@@ -130,12 +130,21 @@ graphql`
     dataStatusChanged(accountId: $id, after: $after) {
       cursor
       kind
+      to
       account {
         ...account_summary
       }
       reauth {
         ...account_session
       }
+    }
+  }
+`;
+
+graphql`
+  query accountCatchQuery($id: ID!) {
+    account(id: $id) @catch(to: RESULT) {
+      name
     }
   }
 `;
