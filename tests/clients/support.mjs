@@ -112,20 +112,14 @@ const running = new Set();
 process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 process.once('SIGTERM', () => process.exit(1));
 
-/** A process of the gateway's binary. */
-class Process {
+/** A process, with what it prints. */
+export class Process {
   #child;
   #exit = deferred();
   output = '';
 
-  constructor(args, folder, settings) {
-    if (!existsSync(binary)) throw new Error(`${binary} is missing; GATEWAY_BIN names the binary`);
-    // Nothing of the caller's settings: they may be for a gateway of another kind.
-    this.#child = spawn(binary, args, {
-      cwd: folder,
-      env: { PATH: process.env.PATH, ...settings },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+  constructor(file, args, options) {
+    this.#child = spawn(file, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
     running.add(this.#child);
     const keep = (text) => (this.output += text);
     this.#child.stdout.setEncoding('utf8').on('data', keep);
@@ -160,8 +154,15 @@ class Process {
   }
 }
 
+/** A process of the gateway's binary. */
+function ours(args, folder, settings) {
+  if (!existsSync(binary)) throw new Error(`${binary} is missing; GATEWAY_BIN names the binary`);
+  // Nothing of the caller's settings: they may be for a gateway of another kind.
+  return new Process(binary, args, { cwd: folder, env: { PATH: process.env.PATH, ...settings } });
+}
+
 /** A folder of its own, gone when `remove` is called. */
-function temporaryFolder() {
+export function temporaryFolder() {
   const path = mkdtempSync(join(tmpdir(), 'mono-gateway-clients-'));
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
@@ -171,7 +172,7 @@ function temporaryFolder() {
  * Ports are free ones, so that suites can run side by side.
  */
 async function serve(folder, settings) {
-  const running = new Process([], folder, {
+  const running = ours([], folder, {
     DATABASE_URL: `sqlite://${join(folder, 'gateway.db')}?mode=rwc`,
     GATEWAY_ADMIN_BIND: '127.0.0.1:0',
     GATEWAY_BIND: '127.0.0.1:0',
@@ -218,7 +219,7 @@ export async function startDemo(settings = {}) {
  */
 export async function startLive(settings = {}) {
   const folder = temporaryFolder();
-  const simulator = new Process(
+  const simulator = ours(
     [
       ...['simulator', '--bind', '127.0.0.1:0', '--explicit'],
       ...['--secret-key', SECRET_KEY, '--webhook-secret', WEBHOOK_SECRET],
@@ -261,7 +262,7 @@ export async function startLive(settings = {}) {
 /** What the binary prints. */
 export async function printed(...args) {
   const folder = temporaryFolder();
-  const command = new Process(args, folder.path, {});
+  const command = ours(args, folder.path, {});
   const code = await within(`${args.join(' ')} to end`, command.ended);
   folder.remove();
   if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}: ${command.output}`);
