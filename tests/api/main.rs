@@ -16,6 +16,7 @@ mod raw;
 mod reauth;
 mod replicas;
 mod rude;
+mod rust_client;
 mod startup;
 mod story;
 mod streams;
