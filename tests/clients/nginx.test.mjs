@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
+import { ApolloClient, HttpLink, InMemoryCache, gql } from '@apollo/client';
 import { createClient as createSseClient } from 'graphql-sse';
 import { createClient as createSocketClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
@@ -48,6 +49,19 @@ function overEvents(t, gateway, options = {}) {
   const client = createSseClient({ url: gateway.graphql, retryAttempts: 0, ...options });
   t.after(() => client.dispose());
   return client;
+}
+
+/** Apollo Client with nothing but its HttpLink, which asks for subscriptions in many parts. */
+function overParts(t, gateway) {
+  const link = new HttpLink({ uri: gateway.graphql });
+  const client = new ApolloClient({ cache: new InMemoryCache(), link });
+  t.after(() => client.stop());
+  return {
+    subscribe({ query, variables }, sink) {
+      const subscription = client.subscribe({ query: gql(query), variables }).subscribe(sink);
+      return () => subscription.unsubscribe();
+    },
+  };
 }
 
 /** Everything that an operation says, until it is closed. */
@@ -113,6 +127,8 @@ describe('through nginx', { concurrency: true }, () => {
     ['websocket', 'websocket', overSocket],
     ['sse', 'sse', overEvents],
     ['sse, bare', 'sse', (t, { bare }) => overEvents(t, bare)],
+    ['multipart', 'multipart', overParts],
+    ['multipart, bare', 'multipart', (t, { bare }) => overParts(t, bare)],
   ]) {
     // Each event is caused only once the one before has come: an nginx that gathered them before
     // it passed them on would never get to the second.
