@@ -33,7 +33,9 @@ impl Media {
             Self::Json => "application/json; charset=utf-8",
             Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
             Self::Events => "text/event-stream",
-            Self::Multipart => "multipart/mixed;boundary=\"graphql\";subscriptionSpec=\"1.0\"",
+            // Unquoted, though the protocol's own examples quote: some clients, such as Python's gql,
+            // compare these parameters to the letter.
+            Self::Multipart => "multipart/mixed;boundary=graphql;subscriptionSpec=1.0",
         })
     }
 

@@ -54,7 +54,7 @@ function listen(t, client, query, variables) {
 const set = (id, data_status) =>
   pull(gateway.simulator, `accounts/${id}/status`, { data_status, announce: true });
 
-const MULTIPART = 'multipart/mixed;boundary="graphql";subscriptionSpec="1.0"';
+const MULTIPART = 'multipart/mixed;boundary=graphql;subscriptionSpec=1.0';
 
 test('a query and its error come in one piece', async (t) => {
   const { client, seen } = connect(t);
