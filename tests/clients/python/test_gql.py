@@ -1,6 +1,7 @@
 """The gateway behind Python's gql: aiohttp for questions, WebSocket for subscriptions."""
 
 import asyncio
+import itertools
 import logging
 import unittest
 
@@ -159,6 +160,27 @@ class Subscriptions(unittest.IsolatedAsyncioTestCase):
                     await told.close()
                     data = await session.execute(asked(ACCOUNT, id=self.account))
                     self.assertEqual(data["account"]["dataStatus"], "AVAILABLE")
+
+    async def test_over_http_it_comes_in_many_parts(self):
+        async with Client(transport=SOCKETS[0](self.world.socket)) as session:
+            await session.execute(asked(ACCOUNT, id=self.account))
+            here = Listener(session, id=self.account)
+            await here.next()
+            await here.close()
+
+        async def keep_telling():
+            for status in itertools.cycle(["PARTIAL", "FAILED"]):
+                await asyncio.to_thread(self.world.tell, self.account, status)
+
+        # aiohttp hands a part on only once more has come behind it: without more news that would
+        # be a heartbeat.
+        telling = asyncio.create_task(keep_telling())
+        async with Client(transport=AIOHTTPTransport(self.world.graphql)) as session:
+            told = Listener(session, id=self.account, after=here.cursor)
+            for status in ["PARTIAL", "FAILED"]:
+                self.assertEqual(await told.next(), ("CHANGE", status))
+            await told.close()
+        telling.cancel()
 
     async def test_one_that_cannot_start_tells_why(self):
         for transport in SOCKETS:
