@@ -26,7 +26,7 @@ const TYPE_SYSTEM: [&str; 9] =
 pub fn parse<'a>(text: &'a str, limits: &Limits) -> Result<Document<'a>, Fault> {
     let mut lexer = Lexer::new(text);
     let token = lexer.token()?;
-    let mut parser = Parser { lexer, token, limits, depth: 0, tokens: 1 };
+    let mut parser = Parser { lexer, token, limits, depth: 0, tokens: 0 };
     parser.document()
 }
 

@@ -12,6 +12,7 @@ mod errors;
 mod frames;
 mod framing;
 mod leftovers;
+mod limits;
 mod raw;
 mod reauth;
 mod replicas;
