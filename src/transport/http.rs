@@ -41,6 +41,8 @@ use async_graphql::parser::types::OperationType;
 const LARGEST_BODY: usize = 256 * 1024;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// What an operation costs; asked for in the answer by `report`.
+const COST: HeaderName = HeaderName::from_static("x-graphql-cost");
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// What the endpoint needs.
@@ -118,6 +120,20 @@ async fn run(
     if parts.method == Method::GET && prepared.operation == OperationType::Mutation {
         return wrong_method("a mutation is sent by POST", "POST", id);
     }
+    let cost = prepared.cost;
+    let mut response = begin(endpoint, parts, prepared, accepts, (caller, id)).await;
+    response.headers_mut().insert(COST, HeaderValue::from(cost));
+    response
+}
+
+async fn begin(
+    endpoint: &Endpoint,
+    parts: &request::Parts,
+    prepared: Prepared,
+    accepts: Accepts,
+    (caller, id): (Caller, RequestId),
+) -> Response {
+    let engine = &endpoint.engine;
     let media = match prepared.operation {
         OperationType::Subscription => accepts.for_many(),
         OperationType::Query | OperationType::Mutation => Some(accepts.for_one()),
@@ -126,7 +142,11 @@ async fn run(
         Some(Media::Events) => stream::<Events>(engine, prepared, caller, id),
         Some(Media::Multipart) => stream::<Multipart>(engine, prepared, caller, id),
         Some(media @ (Media::Json | Media::GraphqlResponse)) => {
-            let answer = engine.execute(prepared, caller, id).await;
+            let cost = prepared.cost;
+            let mut answer = engine.execute(prepared, caller, id).await;
+            if parts.headers.get(COST).is_some_and(|wanted| wanted == "report") {
+                answer.tell_cost(cost);
+            }
             return written(&answer, media, endpoint.statuses);
         }
         None => {

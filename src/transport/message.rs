@@ -1,6 +1,6 @@
 //! What a request and an answer look like, whatever carries them.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use async_graphql::{PathSegment, Response, ServerError, Value};
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
@@ -116,6 +116,7 @@ fn persisted_query(extensions: &Map<String, Json>) -> Result<Option<String>, Bad
 pub struct Answer {
     response: Response,
     is_request_error: bool,
+    cost: Option<u64>,
 }
 
 impl Answer {
@@ -131,7 +132,7 @@ impl Answer {
             finish(error, is_request_error, request);
             note(error, request);
         }
-        Self { response, is_request_error }
+        Self { response, is_request_error, cost: None }
     }
 
     /// Answers a request that was refused for these faults.
@@ -153,6 +154,11 @@ impl Answer {
             self.is_request_error = true;
         }
         self
+    }
+
+    /// Says in its extensions what the operation costs, in selections, directives and values.
+    pub fn tell_cost(&mut self, cost: u64) {
+        self.cost = Some(cost);
     }
 
     /// Whether the request itself was refused, so that nothing ran.
@@ -211,6 +217,9 @@ impl Serialize for Answer {
         // A request that was refused has no data, not even null.
         if !self.is_request_error {
             map.serialize_entry("data", &self.response.data)?;
+        }
+        if let Some(cost) = self.cost {
+            map.serialize_entry("extensions", &BTreeMap::from([("cost", cost)]))?;
         }
         map.end()
     }

@@ -329,3 +329,26 @@ async fn a_document_is_checked_once() {
     assert_eq!(world.code(query, json!({})).await, "BAD_USER_INPUT");
     world.stop().await;
 }
+
+#[tokio::test]
+async fn an_operation_s_cost_is_told() {
+    let world = World::new().await;
+    let ask = async |query: &str, report: bool| {
+        let mut request =
+            world.http().post(world.url(0, "/graphql")).json(&json!({ "query": query }));
+        if report {
+            request = request.header("x-graphql-cost", "report");
+        }
+        let response = request.send().await.unwrap();
+        let cost = response.headers()["x-graphql-cost"].to_str().unwrap().to_owned();
+        (cost, response.json::<Value>().await.unwrap())
+    };
+    let (cost, answer) = ask("{ gateway { mode } }", false).await;
+    assert_eq!((cost.as_str(), answer.get("extensions")), ("2", None));
+    let spread =
+        "{ gateway { ...F } a: gateway { ...F } } fragment F on GatewayInfo { mode version }";
+    let (cost, answer) = ask(spread, true).await;
+    // Two fields, two spreads of two fields each.
+    assert_eq!((cost.as_str(), &answer["extensions"]), ("8", &json!({ "cost": 8 })));
+    world.stop().await;
+}
