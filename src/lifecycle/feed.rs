@@ -248,9 +248,12 @@ impl Listener {
         loop {
             if self.reading {
                 let db = self.feed.database.reader();
+                // A statement on its way is large; a subscriber that waits is not to hold its room.
                 let piece = match &self.account {
-                    Some(id) => store::changes_of_after(db, id, self.position, PAGE).await?,
-                    None => store::changes_after(db, self.position, PAGE).await?,
+                    Some(id) => {
+                        Box::pin(store::changes_of_after(db, id, self.position, PAGE)).await?
+                    }
+                    None => Box::pin(store::changes_after(db, self.position, PAGE)).await?,
                 };
                 match piece.through {
                     Some(through) => self.position = through,
