@@ -68,7 +68,7 @@ pub fn public(public: Public) -> Router {
         .route("/graphql", any(handle))
         .layer(head::compression())
         .layer(middleware::map_request(head::gzip_or_plain));
-    let mut guarded = readable(graphql, pages.clone()).with_state(public.endpoint);
+    let mut guarded = graphql.with_state(public.endpoint);
     if let Some(explorer) = public.explorer {
         guarded = guarded
             .merge(graphiql::routes(explorer))
@@ -76,14 +76,15 @@ pub fn public(public: Public) -> Router {
     }
     // Webhooks come through tunnels of any name, and carry a secret; health is asked by whatever
     // name a supervisor knows, and tells nothing of anybody.
-    let mut routes = named(guarded.fallback(nothing_here), pages)
+    let mut routes = named(guarded.fallback(nothing_here), pages.clone())
         .merge(public.webhooks)
         .merge(health(public.health))
         .layer(CatchPanicLayer::custom(after_a_panic));
     if public.mode == "demo" {
         routes = routes.layer(middleware::map_response(mark_as_demo));
     }
-    hardened(routes.layer(middleware::from_fn(head::check)), https)
+    let routes = routes.layer(middleware::from_fn(head::check));
+    hardened(readable(routes, pages), https)
 }
 
 /// The admin routes. `pages` says by which names they may be called.
@@ -103,11 +104,18 @@ pub fn admin(health_of: Health, metrics: PrometheusHandle, pages: Pages) -> Rout
     hardened(routes, false)
 }
 
-/// Lets listed pages read whatever these routes answer, be it that they panicked.
-fn readable<S: Clone + Send + Sync + 'static>(routes: Router<S>, pages: Arc<Pages>) -> Router<S> {
-    routes
-        .layer(CatchPanicLayer::custom(after_a_panic))
-        .layer(middleware::from_fn_with_state(pages, cors::share))
+/// Lets listed pages read whatever GraphQL answers, be it that a request was refused before it got
+/// there, or that answering it failed.
+fn readable(routes: Router, pages: Arc<Pages>) -> Router {
+    routes.layer(middleware::from_fn_with_state(pages, share_graphql))
+}
+
+async fn share_graphql(pages: State<Arc<Pages>>, request: Request, next: Next) -> Response {
+    if request.uri().path() == "/graphql" {
+        cors::share(pages, request, next).await
+    } else {
+        next.run(request).await
+    }
 }
 
 fn named(routes: Router, pages: Arc<Pages>) -> Router {
@@ -185,7 +193,9 @@ mod tests {
         let pages =
             Pages { origins: vec!["https://app.example.test".into()], hosts: None, https: false };
         let fail = || async { std::hint::black_box(None::<Response>).expect("nothing") };
-        let routes = readable(Router::new().route("/graphql", get(fail)), Arc::new(pages));
+        let routes = Router::new().route("/graphql", get(fail));
+        let routes = routes.layer(CatchPanicLayer::custom(after_a_panic));
+        let routes = readable(routes, Arc::new(pages));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let server = tokio::spawn(async move { axum::serve(listener, routes).await });

@@ -167,6 +167,26 @@ async fn listed_pages_can_read_every_answer_and_others_none() {
 }
 
 #[tokio::test]
+async fn listed_pages_can_read_what_is_refused_before_it_is_graphql() {
+    let world = World::new().await;
+    let long = world.graphql_url(&[("query", &"x".repeat(40 * 1024))]);
+    let post = || world.http().post(world.url(0, "/graphql"));
+    for (status, request) in [
+        (414, world.http().get(long)),
+        (431, post().header("x-graphql-cost", "x".repeat(17 * 1024))),
+        (421, post().header("host", "other.example.test")),
+    ] {
+        let other = request.try_clone().unwrap().header("origin", UNLISTED[0]);
+        let answer = send(request.header("origin", LISTED)).await;
+        assert_eq!(answer.status(), status);
+        let origin = header(answer.headers(), "access-control-allow-origin");
+        assert_eq!(origin, Some(LISTED), "{status}");
+        assert_eq!(cors(send(other).await.headers()), Vec::<&str>::new(), "{status}");
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn an_origin_that_came_twice_is_nobody_s() {
     let world = World::new().await;
     let body = json!({ "query": "{ gateway { mode } }" });
