@@ -15,7 +15,9 @@ fn numbered(count: u64, one: impl Fn(u64) -> String) -> String {
 }
 
 /// What is bounded, at which number, and a document with that number of it.
-fn table() -> Vec<(&'static str, u64, fn(u64) -> String)> {
+type Row = (&'static str, u64, fn(u64) -> String);
+
+fn table() -> Vec<Row> {
     let limits = Limits::DEFAULT;
     let (bytes, tokens) = (limits.bytes as u64, limits.tokens as u64);
     let nesting = limits.nesting as u64;
