@@ -143,6 +143,7 @@ fn each_library_stays_where_it_belongs() {
     });
     only_in("axum::", |path| {
         path.starts_with("transport/")
+            || path.starts_with("document/")
             || path == "http.rs"
             || path == "head.rs"
             || path == "app.rs"
@@ -155,7 +156,7 @@ fn each_library_stays_where_it_belongs() {
         path.starts_with("server/") || path.starts_with("transport/websocket/")
     });
     only_in("async_graphql", |path| {
-        path.ends_with("graphql.rs") || path.contains("/graphql/") || path.ends_with("loader.rs") || path.starts_with("transport/")
+        path.ends_with("graphql.rs") || path.contains("/graphql/") || path.ends_with("loader.rs") || path.starts_with("transport/") || path.starts_with("document/")
             || ["schema.rs", "error.rs", "money.rs", "scalar.rs", "paging.rs"].contains(&path)
             // `derive(Enum)` on plain enums of a domain.
             || ["lifecycle/mod.rs", "lifecycle/session.rs", "transaction/mod.rs"].contains(&path)
