@@ -5,13 +5,12 @@
 use std::collections::HashMap;
 
 use async_graphql::{
-    Name as LibraryName, Positioned,
+    Name as LibraryName, Pos, Positioned,
     indexmap::IndexMap,
     parser::types::{
-        BaseType, Directive as LibraryDirective, Field as LibraryField, FragmentDefinition,
-        FragmentSpread, InlineFragment, OperationDefinition, OperationType,
-        Selection as LibrarySelection, SelectionSet, Type, TypeCondition,
-        VariableDefinition as LibraryVariable,
+        BaseType, Directive as LibraryDirective, Field as LibraryField, InlineFragment,
+        OperationDefinition, OperationType, Selection as LibrarySelection, SelectionSet, Type,
+        TypeCondition, VariableDefinition as LibraryVariable,
     },
 };
 use async_graphql_value::Value as LibraryValue;
@@ -28,8 +27,17 @@ fn name(name: Name<'_>) -> Positioned<LibraryName> {
     Positioned::new(LibraryName::new(name.text), name.at)
 }
 
-/// An operation.
-pub fn operation(operation: &Operation<'_>, roots: &Roots<'_>) -> Positioned<OperationDefinition> {
+/// The fragments of a document, by their names.
+pub type Fragments<'a> = HashMap<&'a str, &'a Fragment<'a>>;
+
+/// An operation, its fragments spread: each field is there once in each place where it is asked,
+/// since the library would resolve it once for each time that it is written.
+#[must_use]
+pub fn operation<'a>(
+    operation: &'a Operation<'a>,
+    roots: &Roots<'a>,
+    fragments: &Fragments<'a>,
+) -> Positioned<OperationDefinition> {
     let variables = operation.variables.iter().map(|variable| {
         let definition = LibraryVariable {
             name: name(variable.name),
@@ -41,9 +49,11 @@ pub fn operation(operation: &Operation<'_>, roots: &Roots<'_>) -> Positioned<Ope
         Positioned::new(definition, variable.name.at)
     });
     let set = match operation.kind {
-        // The library would listen once for each time that the root field is named.
-        OperationType::Subscription => merged(roots),
-        OperationType::Query | OperationType::Mutation => set(&operation.selections),
+        // The library looks for a subscription's field at the root alone.
+        OperationType::Subscription => root_of_subscription(roots, fragments),
+        OperationType::Query | OperationType::Mutation => {
+            Gathering::set(&[operation.selections.as_slice()], fragments)
+        }
     };
     let definition = OperationDefinition {
         ty: operation.kind,
@@ -55,26 +65,143 @@ pub fn operation(operation: &Operation<'_>, roots: &Roots<'_>) -> Positioned<Ope
 }
 
 /// One field that selects what all of these do: they have the same name and arguments.
-fn merged(roots: &Roots<'_>) -> SelectionSet {
+fn root_of_subscription<'a>(roots: &Roots<'a>, fragments: &Fragments<'a>) -> SelectionSet {
     let Some(first) = roots.fields.first() else { return SelectionSet::default() };
-    let mut one = field(first);
-    for other in roots.fields.iter().skip(1) {
-        one.selection_set.node.items.extend(field(other).selection_set.node.items);
+    let inner: Vec<_> =
+        roots.fields.iter().filter_map(|field| field.selections.as_deref()).collect();
+    SelectionSet { items: vec![field(first, Gathering::set(&inner, fragments))] }
+}
+
+/// A type condition with those around it, by a number.
+type Conditions = usize;
+
+/// What is gathered from the sets of selections that make up one set of an answer.
+struct Gathering<'a, 'f> {
+    fragments: &'f Fragments<'a>,
+    /// Fields without directives: the first that was met of a name, and what all of them select.
+    fields: Vec<(&'a Field<'a>, Vec<&'a [Selection<'a>]>)>,
+    known: HashMap<(Conditions, &'a str), usize>,
+    conditions: HashMap<(Conditions, &'a str), Conditions>,
+}
+
+/// Something gathered, in the order in which it was met.
+enum Entry<'a> {
+    /// By its number in [`Gathering::fields`].
+    Field(usize),
+    /// A field that depends on its directives.
+    Single(&'a Field<'a>),
+    /// What is asked of one type.
+    On(Option<Name<'a>>, Pos, Vec<Entry<'a>>),
+    /// A fragment that depends on its directives.
+    Depends(Option<Name<'a>>, Pos, &'a [Directive<'a>], &'a [Selection<'a>]),
+}
+
+impl<'a, 'f> Gathering<'a, 'f> {
+    fn set(sets: &[&'a [Selection<'a>]], fragments: &'f Fragments<'a>) -> SelectionSet {
+        let mut gathering =
+            Self { fragments, fields: vec![], known: HashMap::new(), conditions: HashMap::new() };
+        let mut entries = Vec::new();
+        for set in sets {
+            gathering.gather(set, (0, None), &mut entries);
+        }
+        gathering.written(&entries)
     }
-    let at = first.name.at;
-    SelectionSet {
-        items: vec![Positioned::new(LibrarySelection::Field(Positioned::new(one, at)), at)],
+
+    /// `within` is the condition around these selections, and the last type of it.
+    fn gather(
+        &mut self,
+        set: &'a [Selection<'a>],
+        within: (Conditions, Option<&'a str>),
+        entries: &mut Vec<Entry<'a>>,
+    ) {
+        for selection in set {
+            match selection {
+                Selection::Field(field) if field.directives.is_empty() => {
+                    let next = self.fields.len();
+                    let number = *self.known.entry((within.0, field.key().text)).or_insert(next);
+                    if number == next {
+                        self.fields.push((field, Vec::new()));
+                        entries.push(Entry::Field(number));
+                    }
+                    if let (Some(inner), Some((_, sets))) =
+                        (field.selections.as_deref(), self.fields.get_mut(number))
+                    {
+                        sets.push(inner);
+                    }
+                }
+                Selection::Field(field) => entries.push(Entry::Single(field)),
+                Selection::Inline(inline) => {
+                    let (on, at) = (inline.on, inline.at);
+                    let (directives, inner) = (&inline.directives, &inline.selections);
+                    self.fragment(on, at, directives, inner, within, entries);
+                }
+                Selection::Spread(spread) => {
+                    if let Some(fragment) = self.fragments.get(spread.name.text).copied() {
+                        let (on, at) = (Some(fragment.on), spread.at);
+                        let (directives, inner) = (&spread.directives, &fragment.selections);
+                        self.fragment(on, at, directives, inner, within, entries);
+                    }
+                }
+            }
+        }
+    }
+
+    fn fragment(
+        &mut self,
+        on: Option<Name<'a>>,
+        at: Pos,
+        directives: &'a [Directive<'a>],
+        set: &'a [Selection<'a>],
+        within: (Conditions, Option<&'a str>),
+        entries: &mut Vec<Entry<'a>>,
+    ) {
+        if !directives.is_empty() {
+            entries.push(Entry::Depends(on, at, directives, set));
+            return;
+        }
+        let Some(name) = on.filter(|on| within.1 != Some(on.text)) else {
+            return self.gather(set, within, entries);
+        };
+        let next = self.conditions.len() + 1;
+        let number = *self.conditions.entry((within.0, name.text)).or_insert(next);
+        let mut inner = Vec::new();
+        self.gather(set, (number, Some(name.text)), &mut inner);
+        if !inner.is_empty() {
+            entries.push(Entry::On(on, at, inner));
+        }
+    }
+
+    fn written(&self, entries: &[Entry<'a>]) -> SelectionSet {
+        let one = |entry: &Entry<'a>| match entry {
+            Entry::Field(number) => {
+                let (first, sets) = self.fields.get(*number)?;
+                Some(field(first, Self::set(sets, self.fragments)))
+            }
+            Entry::Single(one) => {
+                let inner: Vec<_> = one.selections.as_deref().into_iter().collect();
+                Some(field(one, Self::set(&inner, self.fragments)))
+            }
+            Entry::On(on, at, entries) => Some(inline(*on, *at, &[], self.written(entries))),
+            Entry::Depends(on, at, directives, set) => {
+                Some(inline(*on, *at, directives, Self::set(&[*set], self.fragments)))
+            }
+        };
+        SelectionSet { items: entries.iter().filter_map(one).collect() }
     }
 }
 
-/// A fragment.
-pub fn fragment(fragment: &Fragment<'_>) -> Positioned<FragmentDefinition> {
-    let definition = FragmentDefinition {
-        type_condition: condition(fragment.on),
-        directives: vec![],
-        selection_set: Positioned::new(set(&fragment.selections), fragment.at),
+fn inline(
+    on: Option<Name<'_>>,
+    at: Pos,
+    written: &[Directive<'_>],
+    set: SelectionSet,
+) -> Positioned<LibrarySelection> {
+    let node = InlineFragment {
+        type_condition: on.map(condition),
+        directives: directives(written),
+        selection_set: Positioned::new(set, at),
     };
-    Positioned::new(definition, fragment.at)
+    Positioned::new(LibrarySelection::InlineFragment(Positioned::new(node, at)), at)
 }
 
 fn condition(on: Name<'_>) -> Positioned<TypeCondition> {
@@ -93,45 +220,16 @@ fn type_ref(ty: &TypeRef<'_>) -> Type {
     }
 }
 
-fn set(selections: &[Selection<'_>]) -> SelectionSet {
-    SelectionSet { items: selections.iter().map(selection).collect() }
-}
-
-fn selection(selection: &Selection<'_>) -> Positioned<LibrarySelection> {
-    match selection {
-        Selection::Field(written) => {
-            let at = written.alias.unwrap_or(written.name).at;
-            Positioned::new(LibrarySelection::Field(Positioned::new(field(written), at)), at)
-        }
-        Selection::Spread(spread) => {
-            let node = FragmentSpread {
-                fragment_name: name(spread.name),
-                directives: directives(&spread.directives),
-            };
-            let node = Positioned::new(node, spread.at);
-            Positioned::new(LibrarySelection::FragmentSpread(node), spread.at)
-        }
-        Selection::Inline(inline) => {
-            let node = InlineFragment {
-                type_condition: inline.on.map(condition),
-                directives: directives(&inline.directives),
-                selection_set: Positioned::new(set(&inline.selections), inline.at),
-            };
-            let node = Positioned::new(node, inline.at);
-            Positioned::new(LibrarySelection::InlineFragment(node), inline.at)
-        }
-    }
-}
-
-fn field(written: &Field<'_>) -> LibraryField {
-    let inner = written.selections.as_deref().map(set).unwrap_or_default();
-    LibraryField {
+fn field(written: &Field<'_>, inner: SelectionSet) -> Positioned<LibrarySelection> {
+    let at = written.key().at;
+    let node = LibraryField {
         alias: written.alias.map(name),
         name: name(written.name),
         arguments: arguments(&written.arguments),
         directives: directives(&written.directives),
         selection_set: Positioned::new(inner, written.name.at),
-    }
+    };
+    Positioned::new(LibrarySelection::Field(Positioned::new(node, at)), at)
 }
 
 fn directives(all: &[Directive<'_>]) -> Vec<Positioned<LibraryDirective>> {
@@ -159,6 +257,10 @@ fn arguments(all: &[Argument<'_>]) -> Vec<LibraryArgument> {
 pub fn value(written: &Value<'_>) -> LibraryValue {
     match &written.kind {
         Literal::Variable(name) => LibraryValue::Variable(LibraryName::new(name)),
+        // Only an id is larger, and the library takes no such number for one.
+        Literal::Int(digits) if digits.parse::<i64>().is_err() => {
+            LibraryValue::String((*digits).to_owned())
+        }
         Literal::Int(digits) | Literal::Float(digits) => LibraryValue::Number(number(digits)),
         Literal::String(text) => LibraryValue::String(text.as_ref().to_owned()),
         Literal::Block(text) => LibraryValue::String(text.clone()),
@@ -174,11 +276,9 @@ pub fn value(written: &Value<'_>) -> LibraryValue {
     }
 }
 
-/// A number as JSON has it: exact while it fits 64 bits.
-pub fn number(digits: &str) -> Number {
-    let whole = digits.parse::<i64>().map(Number::from);
-    let whole = whole.or_else(|_| digits.parse::<u64>().map(Number::from));
-    whole.unwrap_or_else(|_| {
+/// A number as JSON has it.
+fn number(digits: &str) -> Number {
+    digits.parse::<i64>().map(Number::from).unwrap_or_else(|_| {
         let float = digits.parse::<f64>().unwrap_or_default();
         // What no double holds is told from others by being the largest.
         let bounded = float.clamp(f64::MIN, f64::MAX);
@@ -188,17 +288,9 @@ pub fn number(digits: &str) -> Number {
 
 /// Takes away arguments whose variable is not given: such an argument is as if it were not written,
 /// and the field's own default counts.
-pub fn leave_out(
-    operation: &mut OperationDefinition,
-    fragments: &mut HashMap<LibraryName, Positioned<FragmentDefinition>>,
-    omitted: &[LibraryName],
-) {
-    if omitted.is_empty() {
-        return;
-    }
-    leave_out_of(&mut operation.selection_set.node, omitted);
-    for fragment in fragments.values_mut() {
-        leave_out_of(&mut fragment.node.selection_set.node, omitted);
+pub fn leave_out(operation: &mut OperationDefinition, omitted: &[LibraryName]) {
+    if !omitted.is_empty() {
+        leave_out_of(&mut operation.selection_set.node, omitted);
     }
 }
 

@@ -18,11 +18,8 @@ pub mod variables;
 use std::collections::HashMap;
 
 use async_graphql::{
-    Name, Pos, Positioned, Variables,
-    parser::types::{
-        DocumentOperations, ExecutableDocument, FragmentDefinition, OperationDefinition,
-        OperationType,
-    },
+    Pos, Positioned, Variables,
+    parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType},
 };
 use serde_json::{Map, Value as Json};
 use sha2::{Digest as _, Sha256};
@@ -190,7 +187,6 @@ pub enum Questions {
 #[derive(Debug)]
 pub struct Document {
     operations: Vec<CheckedOperation>,
-    fragments: HashMap<Name, Positioned<FragmentDefinition>>,
     weight: usize,
 }
 
@@ -198,7 +194,6 @@ pub struct Document {
 struct CheckedOperation {
     name: Option<String>,
     definition: Positioned<OperationDefinition>,
-    fragments: Vec<Name>,
     variables: Vec<variables::Variable>,
     cost: u64,
 }
@@ -206,7 +201,7 @@ struct CheckedOperation {
 /// An operation with the values of its variables, for the library to run.
 #[derive(Debug)]
 pub struct Runnable {
-    /// The operation alone, and the fragments that it reaches.
+    /// The operation alone, its fragments spread.
     pub document: ExecutableDocument,
     /// Its variables, defaults filled in.
     pub variables: Variables,
@@ -227,8 +222,8 @@ fn hex(digest: &Digest) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// About how much memory a token of a kept document takes, in bytes.
-const BYTES_PER_TOKEN: usize = 160;
+/// About how much memory a selection, directive or value of a kept document takes, in bytes.
+const BYTES_PER_NODE: usize = 400;
 
 impl Checks {
     /// Checks against this schema, written in the schema definition language.
@@ -255,6 +250,10 @@ impl Checks {
             return Err(vec![Fault::too_complex(format!("a document has at most {most} bytes"))]);
         }
         let written = parser::parse(text, &self.limits).map_err(|fault| vec![fault])?;
+        if let Some(at) = written.type_system {
+            let text = "a document that is run defines operations and fragments, no types";
+            return Err(vec![Fault::invalid(at, text)]);
+        }
         let sizes = bounds::check(&written, &self.limits).map_err(|fault| vec![fault])?;
         if self.questions == Questions::Refused && sizes.iter().any(|size| size.questions > 0) {
             let text = "questions about the schema are switched off (GATEWAY_INTROSPECTION)";
@@ -264,26 +263,22 @@ impl Checks {
                 at: None,
             }]);
         }
-        let reached = validate::validate(&written, &self.types, self.suggestions)?;
-        let name_of = |number: &usize| {
-            written.fragments.get(*number).map(|fragment| Name::new(fragment.name.text))
-        };
-        let each = written.operations.iter().zip(&reached).zip(&sizes);
-        let operations = each.map(|((operation, reached), size)| CheckedOperation {
+        let roots = validate::validate(&written, &self.types, self.suggestions)?;
+        let fragments: library::Fragments<'_> =
+            written.fragments.iter().map(|fragment| (fragment.name.text, fragment)).collect();
+        let each = written.operations.iter().zip(&roots).zip(&sizes);
+        let operations = each.map(|((operation, roots), size)| CheckedOperation {
             name: operation.name.map(|name| name.text.to_owned()),
-            definition: library::operation(operation, &reached.roots),
-            fragments: reached.fragments.iter().filter_map(name_of).collect(),
+            definition: library::operation(operation, roots, &fragments),
             variables: variables::of(operation, &self.types),
             cost: size.nodes,
         });
-        let fragments = written
-            .fragments
-            .iter()
-            .map(|fragment| (Name::new(fragment.name.text), library::fragment(fragment)));
+        let operations = operations.collect();
+        let nodes: u64 = sizes.iter().map(|size| size.nodes + 1).sum();
+        let nodes = usize::try_from(nodes).unwrap_or(usize::MAX);
         Ok(Document {
-            operations: operations.collect(),
-            fragments: fragments.collect(),
-            weight: text.len() + written.tokens * BYTES_PER_TOKEN,
+            operations,
+            weight: nodes.saturating_mul(BYTES_PER_NODE).saturating_add(text.len()),
         })
     }
 
@@ -301,13 +296,9 @@ impl Checks {
         let values = variables::read(&operation.variables, values, &self.types)?;
         let mut definition = operation.definition.clone();
         let kind = definition.node.ty;
-        let named = operation.fragments.iter();
-        let mut fragments: HashMap<_, _> = named
-            .filter_map(|name| Some((name.clone(), document.fragments.get(name)?.clone())))
-            .collect();
-        library::leave_out(&mut definition.node, &mut fragments, &values.omitted);
+        library::leave_out(&mut definition.node, &values.omitted);
         let operations = DocumentOperations::Single(definition);
-        let document = ExecutableDocument { operations, fragments };
+        let document = ExecutableDocument { operations, fragments: HashMap::new() };
         Ok(Runnable { document, variables: values.given, kind, cost: operation.cost })
     }
 }

@@ -138,17 +138,16 @@ impl Documents {
             let text = "extensions.persistedQuery.sha256Hash has 64 hexadecimal digits";
             return Err(refused(ErrorCode::BadUserInput, text));
         };
+        if text.is_some_and(|text| digest(text) != wanted) {
+            let text = "extensions.persistedQuery.sha256Hash is not the SHA-256 of query";
+            return Err(refused(ErrorCode::BadUserInput, text));
+        }
         let trusted = self.trusted.as_ref().and_then(|trusted| trusted.by_digest(&wanted));
         if let Some(document) = trusted {
             return Ok((document, "trusted"));
         }
         if let Some(text) = text {
-            let digest = digest(text);
-            if digest != wanted {
-                let text = "extensions.persistedQuery.sha256Hash is not the SHA-256 of query";
-                return Err(refused(ErrorCode::BadUserInput, text));
-            }
-            return self.by_text(text, &digest);
+            return self.by_text(text, &wanted);
         }
         let is_open = self.trusted.as_ref().is_none_or(|t| t.others == Others::Warned);
         if is_open && let Some(document) = self.kept.get(&wanted) {
@@ -195,6 +194,18 @@ mod tests {
         for _ in 0..100 {
             assert!(Arc::ptr_eq(&first, &documents.find(&asked).unwrap()));
         }
+    }
+
+    #[test]
+    fn a_document_weighs_what_its_fragments_spread_to() {
+        let checks = documents().checks;
+        let weight = |spreads: usize| {
+            let (spreads, fields) = ("...F ".repeat(spreads), "mode ".repeat(90));
+            let text =
+                format!("{{ gateway {{ {spreads} }} }} fragment F on GatewayInfo {{ {fields} }}");
+            checks.check(&text).unwrap().weight()
+        };
+        assert!(weight(90) > 50 * weight(1));
     }
 
     #[test]

@@ -108,16 +108,14 @@ impl Trusted {
             id: id.clone(),
             fault: faults.into_iter().next().map(|fault| fault.message).unwrap_or_default(),
         })?;
-        let document = Arc::new(document);
         let digest = digest(text);
-        let is_other =
-            |id: &str| self.by_id.contains_key(id) && !self.by_digest.contains_key(&digest);
-        if is_other(&id) {
-            return Err(TrustedError::Twice { path: file.to_owned(), id });
+        let document = self.by_digest.entry(digest).or_insert(Arc::new(document)).clone();
+        for id in [hex(&digest), id] {
+            let known = self.by_id.entry(id.clone()).or_insert(document.clone());
+            if !Arc::ptr_eq(known, &document) {
+                return Err(TrustedError::Twice { path: file.to_owned(), id });
+            }
         }
-        self.by_id.insert(hex(&digest), document.clone());
-        self.by_id.insert(id, document.clone());
-        self.by_digest.insert(digest, document);
         Ok(())
     }
 
@@ -125,8 +123,8 @@ impl Trusted {
     #[must_use]
     pub fn by_id(&self, id: &str) -> Option<Arc<Document>> {
         // The over-HTTP draft writes ids that are hashes with the name of the hash before them.
-        let id = id.strip_prefix("sha256:").unwrap_or(id);
-        self.by_id.get(id).cloned()
+        let known = self.by_id.get(id).or_else(|| self.by_id.get(id.strip_prefix("sha256:")?));
+        known.cloned()
     }
 
     /// The document with this text.

@@ -68,6 +68,18 @@ fn default(value: &Value<'_>, ty: &Type, types: &Types) -> Const {
     }
 }
 
+/// How many values variables may hold together: each is read again wherever its variable is used.
+const MOST_VALUES: usize = 1_000;
+
+/// How many values a value holds, itself among them.
+fn size(value: &Json) -> usize {
+    1 + match value {
+        Json::Array(items) => items.iter().map(size).sum(),
+        Json::Object(members) => members.values().map(size).sum(),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => 0,
+    }
+}
+
 /// Reads the values of an operation's variables. Others are passed over.
 ///
 /// # Errors
@@ -77,6 +89,11 @@ pub fn read(
     mut values: Map<String, Json>,
     types: &Types,
 ) -> Result<Values, Vec<Fault>> {
+    let count: usize = variables.iter().filter_map(|v| values.get(&v.name)).map(size).sum();
+    if count > MOST_VALUES {
+        let text = format!("variables hold at most {MOST_VALUES} values");
+        return Err(vec![Fault::too_complex(text)]);
+    }
     let mut reader = Reader { types, faults: Faults::default() };
     let mut given = IndexMap::new();
     let mut omitted = Vec::new();

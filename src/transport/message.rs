@@ -130,7 +130,9 @@ impl Answer {
         response.errors.truncate(MOST_ERRORS);
         for error in &mut response.errors {
             finish(error, is_request_error, request);
-            note(error, request);
+        }
+        if let Some(first) = response.errors.first() {
+            note(first, response.errors.len(), request);
         }
         Self { response, is_request_error, cost: None }
     }
@@ -265,15 +267,15 @@ fn segment(segment: &PathSegment) -> Json {
 
 /// Leaves a line by which whoever is told the request's id finds what happened. Its text and path
 /// stay out: they may hold what the caller wrote.
-fn note(error: &ServerError, request: RequestId) {
+fn note(error: &ServerError, errors: usize, request: RequestId) {
     let code = match error.extensions.as_ref().and_then(|extensions| extensions.get("code")) {
         Some(Value::String(code)) => code.as_str(),
         Some(_) | None => "",
     };
     if code == ErrorCode::UpstreamUnauthorized.as_str() {
-        tracing::warn!(%request, code, "Mono refuses the gateway's key; check MONO_SECRET_KEY");
+        tracing::warn!(%request, code, errors, "Mono refuses the gateway's key; check MONO_SECRET_KEY");
     } else {
-        tracing::info!(%request, code, "an error was answered");
+        tracing::info!(%request, code, errors, "errors were answered; the first has this code");
     }
 }
 

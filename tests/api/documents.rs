@@ -216,10 +216,15 @@ async fn trusted_documents_are_run_by_their_ids_and_others_are_refused() {
     let manifest = json!({ "format": "apollo-persisted-query-manifest", "version": 1,
         "operations": [{ "id": "typename", "name": "T", "type": "query", "body": "query T { __typename }" }] });
     fs::write(folder.path().join("manifest.json"), manifest.to_string()).unwrap();
-    fs::write(folder.path().join("ids.json"), json!({ "42": DATA_STATUS }).to_string()).unwrap();
+    fs::write(
+        folder.path().join("ids.json"),
+        json!({ "42": DATA_STATUS, "sha256:own": text }).to_string(),
+    )
+    .unwrap();
     fs::write(folder.path().join("notes.txt"), "not read").unwrap();
     let gateway = with_trusted(&mut world, folder.path(), Others::Refused).await;
-    for id in ["Mode".to_owned(), hash(text), format!("sha256:{}", hash(text))] {
+    for id in ["Mode".to_owned(), "sha256:own".into(), hash(text), format!("sha256:{}", hash(text))]
+    {
         let answer = send(&world, gateway, json!({ "documentId": id })).await;
         assert_eq!(answer["data"]["gateway"]["mode"], "LIVE", "{id}: {answer}");
     }
@@ -238,6 +243,9 @@ async fn trusted_documents_are_run_by_their_ids_and_others_are_refused() {
     ] {
         assert_eq!(code(&send(&world, gateway, body.clone()).await), "FORBIDDEN", "{body}");
     }
+    let persisted = json!({ "version": 1, "sha256Hash": hash(text) });
+    let other = json!({ "query": "{ __typename }", "extensions": { "persistedQuery": persisted } });
+    assert_eq!(code(&send(&world, gateway, other).await), "BAD_USER_INPUT");
     let unknown = send(&world, gateway, json!({ "documentId": "nothing" })).await;
     assert_eq!(code(&unknown), "PERSISTED_QUERY_NOT_FOUND");
     let both = send(&world, gateway, json!({ "documentId": "42", "query": text })).await;
@@ -290,12 +298,18 @@ async fn trusted_documents_that_cannot_be_used_stop_the_start_with_a_sentence() 
     fs::create_dir(path("twice")).unwrap();
     fs::write(path("twice/a.graphql"), "{ __typename }").unwrap();
     fs::write(path("twice/b.json"), json!({ "a": "{ gateway { mode } }" }).to_string()).unwrap();
+    // An id that comes to mean a document which is known by another id.
+    fs::create_dir(path("moved")).unwrap();
+    let (one, two) = ("{ __typename }", "{ gateway { mode } }");
+    fs::write(path("moved/1.json"), json!({ "a": one, "b": two }).to_string()).unwrap();
+    fs::write(path("moved/2.json"), json!({ "a": two }).to_string()).unwrap();
     for (name, said) in [
         ("wrong.graphql", "Query has no field nothing"),
         ("manifest.json", "is no manifest"),
         ("nowhere.graphql", "cannot be read"),
         ("empty", "has no documents"),
         ("twice", "another document with the id a"),
+        ("moved", "another document with the id a"),
     ] {
         let mut config = world.config();
         config.trusted_documents = Some((path(name), Others::Refused));
@@ -350,5 +364,33 @@ async fn an_operation_s_cost_is_told() {
     let (cost, answer) = ask(spread, true).await;
     // Two fields, two spreads of two fields each.
     assert_eq!((cost.as_str(), &answer["extensions"]), ("8", &json!({ "cost": 8 })));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_field_is_resolved_once_however_often_it_is_written() {
+    let world = World::new().await;
+    world.known(HEALTHY).await;
+    let calls = world.simulator.calls().len();
+    let spread = "...F ".repeat(20);
+    let query = format!(
+        "{{ account(id: \"{HEALTHY}\") {{ {spread} ... on Account {{ {spread} }} ... {{ a: version }} \
+         ... on Node {{ id }} b: version a: version id }} account(id: \"{HEALTHY}\") {{ name \
+         transactions(first: 1) {{ nodes {{ amount {{ currency }} }} }} }} }} fragment F on Account {{ \
+         transactions(first: 1) {{ nodes {{ id }} }} dataStatus ...G }} \
+         fragment G on Account {{ id }}"
+    );
+    let response = world.http().post(world.url(0, "/graphql")).json(&json!({ "query": query }));
+    let text = response.send().await.unwrap().text().await.unwrap();
+    let answer: Value = serde_json::from_str(&text).unwrap();
+    let account = &answer["data"]["account"];
+    let first = &account["transactions"]["nodes"][0];
+    assert!(first["id"].is_string() && first["amount"]["currency"].is_string(), "{text}");
+    let order = ["transactions", "dataStatus", "id", "a", "b", "name"];
+    let places: Vec<_> = order.iter().map(|key| text.find(&format!("\"{key}\":"))).collect();
+    assert!(places.iter().all(Option::is_some), "{text}");
+    assert_eq!(account["a"], account["b"]);
+    // Details and one page, each once.
+    assert_eq!(world.simulator.calls().len(), calls + 2);
     world.stop().await;
 }

@@ -170,3 +170,13 @@ async fn what_graphiql_asks_of_the_schema_is_within_the_limits() {
     assert!(data["__schema"]["types"].as_array().unwrap().len() > 30);
     world.stop().await;
 }
+
+#[tokio::test]
+async fn variables_hold_a_thousand_values() {
+    let world = World::new().await;
+    let query = "query ($f: AccountFilter) { accounts(filter: $f) { totalCount } }";
+    let variables = |count: usize| json!({ "f": { "dataStatus": vec!["FAILED"; count] } });
+    assert_eq!(world.data(query, variables(998)).await["accounts"]["totalCount"], 0);
+    assert_eq!(world.code(query, variables(999)).await, "DOCUMENT_TOO_COMPLEX");
+    world.stop().await;
+}

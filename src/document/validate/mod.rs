@@ -1,5 +1,5 @@
 //! Whether a document fits the schema: the rules of the specification's §5, with graphql-js's
-//! verdict on every document.
+//! verdict on every document but mutations that name a root field twice, which are refused.
 //!
 //! Each definition is walked once; what depends on who spreads a fragment (variables, merging) is
 //! then asked of each operation, whose size is bounded by [`super::bounds`].
@@ -31,7 +31,7 @@ pub fn validate<'a>(
     document: &'a Document<'a>,
     types: &Types,
     help: super::Suggestions,
-) -> Result<Vec<Reached<'a>>, Vec<Fault>> {
+) -> Result<Vec<Roots<'a>>, Vec<Fault>> {
     let mut checker = Checker {
         types,
         help,
@@ -39,9 +39,6 @@ pub fn validate<'a>(
         fragments: HashMap::new(),
         uses: Uses::default(),
     };
-    if let Some(at) = document.type_system {
-        checker.fault(at, "a document that is run defines operations and fragments, no types");
-    }
     for (number, fragment) in document.fragments.iter().enumerate() {
         let known = (number, fragment.on.text);
         if checker.fragments.insert(fragment.name.text, known).is_some() {
@@ -59,7 +56,6 @@ pub fn validate<'a>(
         checker.operation(operation);
         of_operations.push(std::mem::take(&mut checker.uses));
     }
-    let mut reached = Vec::with_capacity(document.operations.len());
     let mut used = HashSet::new();
     for (operation, uses) in document.operations.iter().zip(&of_operations) {
         let fragments = reach(&uses.fragments, &of_fragments);
@@ -67,7 +63,6 @@ pub fn validate<'a>(
         let of_fragments = fragments.iter().filter_map(|number| of_fragments.get(*number));
         let usages = uses.variables.iter().chain(of_fragments.flat_map(|uses| &uses.variables));
         checker.variables(operation, usages);
-        reached.push(Reached { fragments, roots: Roots::default() });
     }
     checker.names_of_operations(document);
     for (number, fragment) in document.fragments.iter().enumerate() {
@@ -77,27 +72,20 @@ pub fn validate<'a>(
         }
     }
     // What follows follows the fields, which must be there.
+    let mut roots = Vec::with_capacity(document.operations.len());
     if checker.faults.is_empty() {
-        for (operation, reached) in document.operations.iter().zip(&mut reached) {
-            reached.roots = checker.roots(operation, document);
+        for operation in &document.operations {
+            roots.push(checker.roots(operation, document));
             merging::check(operation, document, &mut checker);
         }
     }
-    checker.faults.into_result().map(|()| reached)
+    checker.faults.into_result().map(|()| roots)
 }
 
-/// What an operation reaches.
-#[derive(Debug)]
-pub struct Reached<'a> {
-    /// Its fragments, each once, by their numbers.
-    pub fragments: Vec<usize>,
-    /// Its root fields, if it is no query.
-    pub roots: Roots<'a>,
-}
-
+/// The fragments that are reached from these, each once, by their numbers.
 fn reach(first: &[usize], of_fragments: &[Uses<'_, '_>]) -> Vec<usize> {
-    let mut seen: HashSet<usize> = first.iter().copied().collect();
-    let mut all: Vec<usize> = seen.iter().copied().collect();
+    let mut seen = HashSet::new();
+    let mut all: Vec<usize> = first.iter().copied().filter(|number| seen.insert(*number)).collect();
     let mut at = 0;
     while let Some(number) = all.get(at).copied() {
         for next in of_fragments.get(number).map(|uses| &uses.fragments).into_iter().flatten() {
