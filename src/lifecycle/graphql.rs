@@ -222,7 +222,7 @@ impl LifecycleSubscription {
         )]
         snapshot: bool,
     ) -> Result<impl Stream<Item = DataStatusChange>> {
-        let told = follow(ctx, Topic::DataStatus, account_id, after, snapshot).await?;
+        let told = Box::pin(follow(ctx, Topic::DataStatus, account_id, after, snapshot)).await?;
         Ok(futures_util::StreamExt::map(told, DataStatusChange))
     }
 
@@ -241,7 +241,7 @@ impl LifecycleSubscription {
         )]
         snapshot: bool,
     ) -> Result<impl Stream<Item = ReauthChange>> {
-        let told = follow(ctx, Topic::Reauth, account_id, after, snapshot).await?;
+        let told = Box::pin(follow(ctx, Topic::Reauth, account_id, after, snapshot)).await?;
         Ok(futures_util::StreamExt::map(told, ReauthChange))
     }
 }
@@ -258,7 +258,8 @@ struct Follower {
     slot: CursorSlot,
 }
 
-/// Attaches first, then finds where to begin, then streams.
+/// Attaches first, then finds where to begin, then streams. The library keeps the room of whatever
+/// begins a stream for as long as the stream lives: this is large, so put it into a box.
 async fn follow(
     ctx: &Context<'_>,
     topic: Topic,
