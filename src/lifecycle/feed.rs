@@ -194,6 +194,23 @@ impl Feed {
         &self,
         account: &AccountId,
     ) -> Result<(Option<AccountState>, Head), StoreError> {
+        // In a task of its own: a subscriber that goes away meanwhile must not leave the connection
+        // in the middle of a transaction, where the next one to have it would meet an error.
+        let (feed, account) = (self.clone(), account.clone());
+        match tokio::spawn(async move { feed.read_state_at(&account).await }).await {
+            Ok(read) => read,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime stops, and with it whoever asked.
+                Err(_) => std::future::pending().await,
+            },
+        }
+    }
+
+    async fn read_state_at(
+        &self,
+        account: &AccountId,
+    ) -> Result<(Option<AccountState>, Head), StoreError> {
         // One snapshot for both. SQLite's transactions read from one anyway.
         let level = (self.database.backend() == DbBackend::Postgres)
             .then_some(IsolationLevel::RepeatableRead);
