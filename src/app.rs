@@ -32,9 +32,11 @@ use crate::{
     lifecycle::{
         deadlines,
         fact::What,
+        recogniser::Recogniser,
         service::{Lifecycle, Tasks},
         store::StoreError,
     },
+    link::service::Links,
     mono::{self, BuildError},
     reauth::service::Reauths,
     schema::{GatewayMode, Introspection, Parts, Schema, definitions},
@@ -208,8 +210,6 @@ impl Gateway {
             return Err(StartError::OtherMode { found: head.mode, mode });
         }
         let bus = events::connect(&database).await?;
-        let (lifecycle, tasks) =
-            Lifecycle::start(database.clone(), clock.clone(), bus.clone(), &head);
         let (base_url, key, secrets) = match &stand {
             Some(stand) => (&stand.base_url, &stand.secret_key, vec![stand.webhook_secret.clone()]),
             None => {
@@ -217,6 +217,9 @@ impl Gateway {
             }
         };
         let mono = mono::Client::new(base_url, key)?;
+        let recogniser = Recogniser::new(key);
+        let (lifecycle, tasks) =
+            Lifecycle::start(database.clone(), clock.clone(), bus.clone(), &head, recogniser);
         let accounts = Accounts::new(mono.clone(), lifecycle.clone());
         let controls = stand.as_ref().map(|stand| Controls::new(&stand.base_url)).transpose()?;
         let cast = match &controls {
@@ -231,6 +234,7 @@ impl Gateway {
                 accounts: accounts.clone(),
                 transactions: Transactions::new(mono.clone()),
             },
+            links: Links::new(mono.clone(), lifecycle.clone(), config.redirects.clone()),
             reauths: Reauths::new(mono, accounts, config.redirects.clone()),
             demo: controls.clone(),
         };

@@ -104,7 +104,14 @@ impl Caller {
         (&a.owner, &a.reach, &a.scopes) == (&b.owner, &b.reach, &b.scopes)
     }
 
-    /// Whether they may see this account. Somebody else's account is answered like an unknown one.
+    /// Whether every account is theirs to see.
+    #[must_use]
+    pub fn sees_all(&self) -> bool {
+        self.0.reach == Reach::All
+    }
+
+    /// Whether their token alone lets them see this account; accounts that they linked through the
+    /// gateway are theirs besides. Somebody else's account is answered like an unknown one.
     #[must_use]
     pub fn may_see(&self, account: &AccountId) -> bool {
         match &self.0.reach {

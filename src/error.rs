@@ -97,6 +97,12 @@ impl ErrorCode {
         }
     }
 
+    /// The code that is spelled so.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.as_str() == text)
+    }
+
     /// Whether the same request may succeed later without anything being changed in it.
     #[must_use]
     pub const fn retryable(self) -> bool {

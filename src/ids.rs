@@ -146,6 +146,12 @@ prefixed_id!(
     "re-authorisation session"
 );
 prefixed_id!(
+    /// The id of a link session.
+    LinkId,
+    "link_",
+    "link session"
+);
+prefixed_id!(
     /// The id of a webhook delivery in our log.
     EventId,
     "evt_",

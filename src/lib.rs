@@ -25,12 +25,15 @@ pub mod server;
 
 pub mod lifecycle;
 
+pub mod handover;
 pub mod paging;
 pub mod scalar;
+pub mod user_error;
 
 pub mod access;
 pub mod account;
 pub mod demo;
+pub mod link;
 pub mod reauth;
 pub mod transaction;
 pub mod webhook;

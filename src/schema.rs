@@ -18,8 +18,12 @@ use crate::{
     caller::Caller,
     demo::{Controls, graphql::DemoMutation},
     error::{ApiError, ErrorCode, Fallible, Result},
-    ids::{AccountId, ReauthId},
+    ids::{AccountId, LinkId, ReauthId},
     lifecycle::graphql::LifecycleSubscription,
+    link::{
+        graphql::{LinkMutation, LinkQuery, LinkSession, find_link},
+        service::Links,
+    },
     reauth::{
         graphql::{ReauthMutation, ReauthQuery, ReauthSession, find_session},
         service::Reauths,
@@ -52,6 +56,7 @@ pub struct GatewayInfo {
 enum Node {
     Account(Account),
     ReauthSession(ReauthSession),
+    LinkSession(LinkSession),
 }
 
 /// The queries about the gateway itself.
@@ -61,8 +66,7 @@ pub struct GatewayQuery;
 /// Everything that can be asked.
 #[Object]
 impl GatewayQuery {
-    /// Whatever has this id: an account, or a re-authorisation session. Null if there is none, or
-    /// if it is not yours.
+    /// Whatever has this id: an account, or a session. Null if there is none, or if it is not yours.
     async fn node(
         &self,
         ctx: &Context<'_>,
@@ -81,6 +85,9 @@ async fn node(ctx: &Context<'_>, id: &str) -> Result<Option<Node>> {
     if id.starts_with(ReauthId::PREFIX) {
         return Ok(find_session(ctx, id).await?.map(Node::ReauthSession));
     }
+    if id.starts_with(LinkId::PREFIX) {
+        return Ok(find_link(ctx, id).await?.map(Node::LinkSession));
+    }
     // Nothing has an id of another shape.
     let Ok(account) = AccountId::parse(id) else { return Ok(None) };
     match Account::find(ctx, account).await {
@@ -92,16 +99,16 @@ async fn node(ctx: &Context<'_>, id: &str) -> Result<Option<Node>> {
 
 /// Everything that can be asked.
 #[derive(MergedObject, Default)]
-pub struct Query(AccountQuery, ReauthQuery, GatewayQuery);
+pub struct Query(AccountQuery, ReauthQuery, LinkQuery, GatewayQuery);
 
 /// Everything that can be changed.
 #[derive(MergedObject, Default)]
-pub struct Mutation(ReauthMutation);
+pub struct Mutation(ReauthMutation, LinkMutation);
 
 /// Everything that can be changed. In demo mode this includes what banks and customers do.
 #[derive(MergedObject, Default)]
 #[graphql(name = "Mutation")]
-pub struct WithDemo(ReauthMutation, DemoMutation);
+pub struct WithDemo(ReauthMutation, LinkMutation, DemoMutation);
 
 /// Everything that can be listened to.
 #[derive(MergedSubscription, Default)]
@@ -114,6 +121,8 @@ pub struct Parts {
     pub sources: Sources,
     /// Re-authorisation.
     pub reauths: Reauths,
+    /// Linking.
+    pub links: Links,
     /// The simulator's levers; none in live mode.
     pub demo: Option<Controls>,
 }
@@ -206,6 +215,7 @@ impl Schema {
                 let builder = $builder
                     .data($info)
                     .data(parts.reauths)
+                    .data(parts.links)
                     .validation_mode(ValidationMode::Fast)
                     .limit_recursive_depth(DEEPEST);
                 if introspection == Introspection::On {

@@ -6,6 +6,7 @@
 pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
 mod m20261121_000001_first_tables;
+mod m20261121_000002_links;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
@@ -13,6 +14,9 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261121_000001_first_tables::Migration)]
+        vec![
+            Box::new(m20261121_000001_first_tables::Migration),
+            Box::new(m20261121_000002_links::Migration),
+        ]
     }
 }

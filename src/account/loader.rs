@@ -56,6 +56,7 @@ struct Inner {
     details: DataLoader<DetailsLoader, HashMapCache>,
     pages: DataLoader<PageLoader, HashMapCache>,
     sessions: DataLoader<SessionLoader, HashMapCache>,
+    owned: DataLoader<OwnedLoader, HashMapCache>,
 }
 
 impl std::fmt::Debug for Loaders {
@@ -78,7 +79,8 @@ impl Loaders {
             states: loader(StateLoader(accounts.clone())),
             details: loader(DetailsLoader(accounts.clone())),
             pages: loader(PageLoader(sources.transactions.clone())),
-            sessions: loader(SessionLoader(accounts)),
+            sessions: loader(SessionLoader(accounts.clone())),
+            owned: loader(OwnedLoader { accounts, caller: caller.clone() }),
             caller,
             sources,
         }))
@@ -94,6 +96,15 @@ impl Loaders {
     #[must_use]
     pub fn caller(&self) -> &Caller {
         &self.0.caller
+    }
+
+    /// Whether the caller may see this account. One statement, whether it exists or not, and whoever
+    /// it belongs to.
+    ///
+    /// # Errors
+    /// `INTERNAL` if the database fails.
+    pub async fn may_see(&self, id: &AccountId) -> Result<bool> {
+        Ok(self.0.caller.may_see(id) || self.0.owned.load_one(id.clone()).await?.is_some())
     }
 
     /// Where they read from.
@@ -223,5 +234,22 @@ impl Loader<ReauthId> for SessionLoader {
     async fn load(&self, ids: &[ReauthId]) -> Result<HashMap<ReauthId, Self::Value>> {
         let sessions = self.0.lifecycle().sessions(ids).await.map_err(ApiError::hidden)?;
         Ok(sessions.into_iter().map(|session| (session.id, Arc::new(session))).collect())
+    }
+}
+
+/// Which accounts the caller linked through the gateway.
+struct OwnedLoader {
+    accounts: Accounts,
+    caller: Caller,
+}
+
+impl Loader<AccountId> for OwnedLoader {
+    type Value = ();
+    type Error = ApiError;
+
+    async fn load(&self, ids: &[AccountId]) -> Result<HashMap<AccountId, ()>> {
+        let lifecycle = self.accounts.lifecycle();
+        let owned = lifecycle.owned(&self.caller, ids).await.map_err(ApiError::hidden)?;
+        Ok(owned.into_iter().map(|id| (id, ())).collect())
     }
 }

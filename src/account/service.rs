@@ -68,7 +68,7 @@ impl Accounts {
         asked_at: Time,
         known: Option<&AccountState>,
     ) -> Arc<AccountState> {
-        let what = What::Looked(look(id, details, asked_at, false));
+        let what = What::Looked(look(self.lifecycle.recogniser(), id, details, asked_at, false));
         let before = known.cloned().unwrap_or_default();
         let fact = Fact { account: id.clone(), at: self.lifecycle.clock().now(), what };
         let folded = fold(&before, &fact);

@@ -9,7 +9,7 @@ use super::{Auth, Config, ConfigError, Later, Mode, Settings, TrustedMode, wrong
 use crate::{
     access::{Access, SHORTEST_SECRET, Verifier},
     document::trusted::Others,
-    reauth::Redirects,
+    handover::Redirects,
     server::Bounds,
     transport::websocket::Patience,
 };

@@ -16,7 +16,7 @@ use url::Url;
 use crate::{
     access::Access,
     document::trusted::Others,
-    reauth::Redirects,
+    handover::Redirects,
     server::Bounds,
     transport::{status::Statuses, websocket::Patience},
 };

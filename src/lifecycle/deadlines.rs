@@ -10,6 +10,8 @@ use tokio::{sync::Semaphore, task::JoinSet};
 use super::{
     RetrievedData,
     fact::{Look, Reported, What},
+    link::LinkWhat,
+    recogniser::Recogniser,
     service::Lifecycle,
     session::Session,
     store,
@@ -34,16 +36,22 @@ const LOOKS: usize = 16;
 /// How long a replica may take over one deadline before another may.
 const CLAIM: chrono::Duration = chrono::Duration::seconds(60);
 
+/// How often old idempotency keys are forgotten.
+const KEYS_EVERY: chrono::Duration = chrono::Duration::hours(1);
+
 /// Looks after deadlines, for ever.
 pub async fn run(lifecycle: Lifecycle, mono: Client, database: Database) {
     let worker = Worker { lifecycle, mono, database, looks: Arc::new(Semaphore::new(LOOKS)) };
     let mut under_way = JoinSet::new();
+    let mut keys_kept_until = Time::default();
     loop {
         tokio::select! {
             () = tokio::time::sleep(PERIOD) => {}
             () = worker.lifecycle.clock().moved() => {}
         }
         while worker.round(&mut under_way).await {}
+        while worker.end_links().await {}
+        worker.forget_keys(&mut keys_kept_until).await;
         while under_way.try_join_next().is_some() {}
     }
 }
@@ -80,6 +88,42 @@ impl Worker {
             }
         }
         taken && is_full
+    }
+
+    /// Ends link sessions whose time is over. True if there may be more. Not claimed: whichever
+    /// replica comes second changes nothing.
+    async fn end_links(&self) -> bool {
+        let now = self.lifecycle.clock().now();
+        let due = match store::links::due(self.database.reader(), now, ROUND).await {
+            Ok(due) => due,
+            Err(error) => {
+                tracing::error!(cause = %chain(&error), "deadlines cannot be read; trying again");
+                return false;
+            }
+        };
+        let is_full = due.len() as u64 == ROUND;
+        let mut ended = false;
+        for link in due {
+            match self.lifecycle.record_link(link, LinkWhat::TimePassed).await {
+                Ok(_) => ended = true,
+                Err(error) => {
+                    tracing::error!(%link, cause = %chain(&error), "a deadline was not met; it stays due");
+                }
+            }
+        }
+        ended && is_full
+    }
+
+    /// Now and then forgets the keys of wishes that are too old to be repeated.
+    async fn forget_keys(&self, until: &mut Time) {
+        let now = self.lifecycle.clock().now();
+        if now < *until {
+            return;
+        }
+        *until = now + KEYS_EVERY;
+        if let Err(error) = store::keys::forget_old(self.database.writer(), now).await {
+            tracing::warn!(cause = %chain(&error), "old idempotency keys are kept for longer");
+        }
     }
 
     /// Meets one deadline. A look, which may take long, goes on by itself: one bank that is slow
@@ -120,7 +164,10 @@ impl Worker {
     async fn look(&self, account: &AccountId, until: Time) -> Result<(), Failure> {
         let asked_at = self.lifecycle.clock().now();
         let what = match self.mono.account(account).await {
-            Ok(details) => What::Looked(look(account, &details, asked_at, true)),
+            Ok(details) => {
+                let banks = self.lifecycle.recogniser();
+                What::Looked(look(banks, account, &details, asked_at, true))
+            }
             Err(error) => What::LookFailed { code: error.code().as_str().to_owned() },
         };
         self.lifecycle.record(account.clone(), what).await?;
@@ -138,7 +185,13 @@ pub fn balance_digest(account: &AccountId, balance: Amount) -> Option<String> {
 
 /// What an account's details show, as evidence: a status, and digests that tell a change.
 #[must_use]
-pub fn look(account: &AccountId, details: &Details, asked_at: Time, scheduled: bool) -> Look {
+pub fn look(
+    banks: &Recogniser,
+    account: &AccountId,
+    details: &Details,
+    asked_at: Time,
+    scheduled: bool,
+) -> Look {
     let retrieved = details.retrieved_data.as_ref().map(|words| {
         let mut kinds: Vec<_> =
             words.iter().filter_map(|word| RetrievedData::from_mono(word)).collect();
@@ -154,5 +207,10 @@ pub fn look(account: &AccountId, details: &Details, asked_at: Time, scheduled: b
         request_id: details.data_request_id.clone(),
         retrieved,
         currency: details.currency.clone(),
+        reference: details.reference.clone(),
+        bank_account: banks.digest(
+            details.institution.as_ref().and_then(|bank| bank.bank_code.as_deref()),
+            details.account_number.as_deref(),
+        ),
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{ChangeCause, DataStatus, RetrievedData, SyncFailureCode, session::ReauthMethod};
 use crate::{
     clock::Time,
-    ids::{AccountId, ReauthId},
+    ids::{AccountId, LinkId, ReauthId},
 };
 
 /// Something that happened, with the moment at which we learned of it.
@@ -17,6 +17,15 @@ pub struct Fact {
     pub at: Time,
     /// What happened.
     pub what: What,
+}
+
+/// A caller's word for one wish, so that repeating it gives the first answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdempotencyKey {
+    /// The caller's text.
+    pub key: String,
+    /// A digest of what was asked for: the same key for something else is refused.
+    pub fingerprint: String,
 }
 
 /// How Mono says that a refresh ended.
@@ -64,7 +73,7 @@ impl Reported {
 }
 
 /// What `account_updated` told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Update {
     /// Mono's time of sending it.
     pub stamp: Option<Time>,
@@ -80,10 +89,22 @@ pub struct Update {
     pub balance: Option<String>,
     /// Mono's id of the fetch behind it.
     pub request_id: Option<String>,
+    /// The reference of the link that the account came by.
+    #[serde(default)]
+    pub reference: Option<String>,
+    /// Whether it is the account that the link asked for, if the link asked.
+    #[serde(default)]
+    pub account_match: Option<bool>,
+    /// When the account came to be at Mono, by Mono's clock.
+    #[serde(default)]
+    pub account_created: Option<Time>,
+    /// What the bank's own account is known by.
+    #[serde(default)]
+    pub bank_account: Option<String>,
 }
 
 /// What a look at the account's details showed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Look {
     /// When we asked: news that came since is newer than this.
     pub asked_at: Time,
@@ -99,6 +120,12 @@ pub struct Look {
     pub retrieved: Option<Vec<RetrievedData>>,
     /// The currency.
     pub currency: Option<String>,
+    /// The reference of the link that the account came by.
+    #[serde(default)]
+    pub reference: Option<String>,
+    /// What the bank's own account is known by.
+    #[serde(default)]
+    pub bank_account: Option<String>,
 }
 
 /// A re-authorisation that somebody asks for.
@@ -116,6 +143,9 @@ pub struct Request {
     pub redirect_url: Option<String>,
     /// Whether a live session will do.
     pub reuse_active: bool,
+    /// The caller's word for this wish.
+    #[serde(default)]
+    pub key: Option<IdempotencyKey>,
 }
 
 /// What happened.
@@ -126,6 +156,19 @@ pub enum What {
     Connected {
         /// The status, if it told one.
         reported: Option<Reported>,
+        /// The reference of the link that it came by.
+        #[serde(default)]
+        reference: Option<String>,
+        /// Mono's id of the customer.
+        #[serde(default)]
+        customer: Option<String>,
+    },
+    /// A link session of ours led to this account.
+    Linked {
+        /// Which one, if it is known.
+        link: Option<LinkId>,
+        /// In whose name: the account is theirs.
+        owner: String,
     },
     /// Webhook `account_updated`.
     Updated(Update),
@@ -199,6 +242,7 @@ impl What {
     pub fn cause(&self) -> ChangeCause {
         match self {
             Self::Connected { .. } => ChangeCause::AccountConnected,
+            Self::Linked { .. } => ChangeCause::Linked,
             Self::Updated(_) => ChangeCause::AccountUpdated,
             Self::Required { .. } => ChangeCause::ReauthorisationRequired,
             Self::Reauthorized { .. } => ChangeCause::AccountReauthorized,

@@ -17,7 +17,7 @@ use sea_orm::{DbBackend, IsolationLevel, TransactionTrait as _};
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::{
-    AccountState, LoggedChange,
+    AccountState, LoggedChange, Subject,
     store::{self, Head, Piece, StoreError},
 };
 use crate::{database::Database, events::EventBus, ids::AccountId};
@@ -109,7 +109,7 @@ type Sender = broadcast::Sender<Arc<LoggedChange>>;
 pub struct Feed {
     database: Database,
     all: Sender,
-    of_one: Arc<Mutex<HashMap<AccountId, Sender>>>,
+    of_one: Arc<Mutex<HashMap<Subject, Sender>>>,
 }
 
 impl fmt::Debug for Feed {
@@ -156,12 +156,12 @@ impl Feed {
     /// How many subscribers are attached.
     #[must_use]
     pub fn listeners(&self) -> usize {
-        let of_one: usize = self.accounts().values().map(broadcast::Sender::receiver_count).sum();
+        let of_one: usize = self.subjects().values().map(broadcast::Sender::receiver_count).sum();
         self.all.receiver_count() + of_one
     }
 
     fn hand_out(&self, change: Arc<LoggedChange>) {
-        let one = self.accounts().get(&change.account).cloned();
+        let one = self.subjects().get(&change.subject).cloned();
         // Nobody listening is no failure.
         if let Some(one) = one {
             let _ = one.send(change.clone());
@@ -169,13 +169,13 @@ impl Feed {
         let _ = self.all.send(change);
     }
 
-    fn accounts(&self) -> std::sync::MutexGuard<'_, HashMap<AccountId, Sender>> {
+    fn subjects(&self) -> std::sync::MutexGuard<'_, HashMap<Subject, Sender>> {
         self.of_one.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Drops the queues of accounts that nobody listens to any more.
+    /// Drops the queues that nobody listens to any more.
     fn forget_idle(&self) {
-        self.accounts().retain(|_, sender| sender.receiver_count() > 0);
+        self.subjects().retain(|_, sender| sender.receiver_count() > 0);
     }
 
     /// Where the log stands.
@@ -224,18 +224,18 @@ impl Feed {
         Ok((state, head))
     }
 
-    /// Attaches to the changes of one account, or of all. Say where to begin before listening.
+    /// Attaches to the changes of one subject, or of all. Say where to begin before listening.
     #[must_use]
-    pub fn attach(&self, account: Option<AccountId>) -> Listener {
-        let receiver = match &account {
-            Some(id) => self
-                .accounts()
-                .entry(id.clone())
+    pub fn attach(&self, subject: Option<Subject>) -> Listener {
+        let receiver = match &subject {
+            Some(subject) => self
+                .subjects()
+                .entry(subject.clone())
                 .or_insert_with(|| broadcast::Sender::new(QUEUE_OF_ONE))
                 .subscribe(),
             None => self.all.subscribe(),
         };
-        Listener { feed: self.clone(), account, receiver, position: 0, reading: true }
+        Listener { feed: self.clone(), subject, receiver, position: 0, reading: true }
     }
 }
 
@@ -243,7 +243,7 @@ impl Feed {
 #[derive(Debug)]
 pub struct Listener {
     feed: Feed,
-    account: Option<AccountId>,
+    subject: Option<Subject>,
     receiver: broadcast::Receiver<Arc<LoggedChange>>,
     position: i64,
     /// The log is to be read before the queue.
@@ -266,9 +266,9 @@ impl Listener {
             if self.reading {
                 let db = self.feed.database.reader();
                 // A statement on its way is large; a subscriber that waits is not to hold its room.
-                let piece = match &self.account {
-                    Some(id) => {
-                        Box::pin(store::changes_of_after(db, id, self.position, PAGE)).await?
+                let piece = match &self.subject {
+                    Some(subject) => {
+                        Box::pin(store::changes_of_after(db, subject, self.position, PAGE)).await?
                     }
                     None => Box::pin(store::changes_after(db, self.position, PAGE)).await?,
                 };

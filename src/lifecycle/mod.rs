@@ -10,19 +10,25 @@ pub mod fact;
 pub mod feed;
 pub mod fold;
 pub mod graphql;
+pub mod link;
+pub mod recogniser;
 pub mod service;
 pub mod session;
 pub mod store;
 pub mod waiting;
 mod writer;
 
+use std::collections::BTreeSet;
+
 use async_graphql::Enum;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    caller::Caller,
     clock::Time,
-    ids::{AccountId, ReauthId},
+    ids::{AccountId, LinkId, ReauthId},
 };
+use link::LinkStatus;
 use session::{ReauthStatus, Session};
 use waiting::Waiting;
 
@@ -290,12 +296,46 @@ pub struct AccountState {
     pub details: Option<waiting::Evidence>,
     /// The currency of the account, once known.
     pub currency: Option<String>,
+    /// When the gateway first heard of it.
+    #[serde(default)]
+    pub first_seen_at: Option<Time>,
+    /// When Mono told that it was connected, by our clock.
+    #[serde(default)]
+    pub connected_at: Option<Time>,
+    /// Whose it is: those who linked it through the gateway. Kept after it is unlinked, so that
+    /// they hear of that.
+    #[serde(default)]
+    pub owners: BTreeSet<String>,
+    /// The link session that it came by.
+    #[serde(default)]
+    pub linked: Option<Linked>,
+    /// Whether it is the account that its link asked for, if the link asked.
+    #[serde(default)]
+    pub account_match: Option<bool>,
+    /// What the bank's own account is known by: a keyed digest, no number.
+    #[serde(default)]
+    pub bank_account: Option<String>,
     /// The newest re-authorisation, live or ended. Stored in a row of its own.
     #[serde(skip)]
     pub session: Option<Session>,
 }
 
+/// How an account came to us.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Linked {
+    /// By this link session.
+    pub link: LinkId,
+    /// That session has seen its data.
+    pub settled: bool,
+}
+
 impl AccountState {
+    /// Whether `caller` may see the account that is in this state.
+    #[must_use]
+    pub fn is_seen_by(&self, caller: &Caller, account: &AccountId) -> bool {
+        caller.may_see(account) || self.owners.contains(caller.owner())
+    }
+
     /// The next moment at which something must be done about this account, if nothing is heard.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
@@ -331,6 +371,8 @@ pub enum ChangeCause {
     AccountUnlinked,
     /// The gateway read the account's details.
     DetailsRead,
+    /// A link session of the gateway's led to this account.
+    Linked,
     /// A mutation.
     Mutation,
     /// Time ran out.
@@ -365,6 +407,49 @@ pub enum Change {
         /// What that session is now.
         status: Option<ReauthStatus>,
     },
+    /// A link session moved.
+    Link {
+        /// Which one.
+        link: LinkId,
+        /// What it is now.
+        status: LinkStatus,
+        /// The account that it led to.
+        account: Option<AccountId>,
+        /// Why.
+        cause: ChangeCause,
+        /// In whose name it was asked for.
+        owner: String,
+    },
+}
+
+impl Change {
+    /// What caused it.
+    #[must_use]
+    pub fn cause(&self) -> ChangeCause {
+        match self {
+            Self::DataStatus { cause, .. }
+            | Self::Reauth { cause, .. }
+            | Self::Link { cause, .. } => *cause,
+        }
+    }
+}
+
+/// What a change is about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// An account.
+    Account(AccountId),
+    /// A link session.
+    Link(LinkId),
+}
+
+impl std::fmt::Display for Subject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Account(account) => account.fmt(f),
+            Self::Link(link) => link.fmt(f),
+        }
+    }
 }
 
 /// A change with its place in the log.
@@ -372,10 +457,29 @@ pub enum Change {
 pub struct LoggedChange {
     /// Its place: later changes have larger numbers, without order among accounts implied.
     pub seq: i64,
-    /// Whose it is.
-    pub account: AccountId,
+    /// What it is about.
+    pub subject: Subject,
     /// What became true.
     pub change: Change,
     /// When it was recorded, by our clock.
     pub at: Time,
+    /// Whose the account is, at the moment of reading the log.
+    pub owners: Vec<String>,
+}
+
+impl LoggedChange {
+    /// Whether `caller` may hear of it.
+    #[must_use]
+    pub fn is_seen_by(&self, caller: &Caller) -> bool {
+        let is_theirs = |account: &AccountId| {
+            caller.may_see(account) || self.owners.iter().any(|owner| owner == caller.owner())
+        };
+        match (&self.subject, &self.change) {
+            (Subject::Account(account), _) => is_theirs(account),
+            (Subject::Link(_), Change::Link { owner, .. }) => {
+                caller.sees_all() || owner == caller.owner()
+            }
+            (Subject::Link(_), Change::DataStatus { .. } | Change::Reauth { .. }) => false,
+        }
+    }
 }

@@ -16,16 +16,18 @@ use super::{
     fact::{Fact, What},
     feed::Feed,
     fold::Verdict,
+    link::{LinkFact, LinkSession, LinkWhat},
+    recogniser::Recogniser,
     session::Session,
     store::{self, Delivery, Outcome, StoreError},
-    writer::{Entry, Writer, Written},
+    writer::{Entry, News, Writer, Written},
 };
 use crate::{
     caller::Caller,
     clock::Clock,
     database::Database,
     events::EventBus,
-    ids::{AccountId, ReauthId},
+    ids::{AccountId, LinkId, ReauthId},
 };
 
 /// How many entries wait for the writer before more are refused.
@@ -40,6 +42,9 @@ pub enum RecordError {
     /// Another session of this owner has the reference.
     #[error("the reference is in use by another session")]
     ReferenceInUse,
+    /// The owner asked for something else by this key.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
     /// The database failed.
     #[error("the state of the account cannot be written")]
     Store(#[source] Arc<StoreError>),
@@ -52,6 +57,15 @@ pub struct Recorded {
     pub verdict: Verdict,
     /// The state of its account now.
     pub state: AccountState,
+}
+
+/// What became of a fact about a link session.
+#[derive(Clone, Debug)]
+pub struct RecordedLink {
+    /// Whether it holds, and if not, why.
+    pub verdict: Verdict,
+    /// The session now.
+    pub session: Option<LinkSession>,
 }
 
 /// What runs behind the door.
@@ -78,6 +92,7 @@ pub struct Lifecycle {
     database: Database,
     clock: Clock,
     feed: Feed,
+    recogniser: Recogniser,
 }
 
 impl Lifecycle {
@@ -98,6 +113,7 @@ impl Lifecycle {
         clock: Clock,
         bus: Arc<dyn EventBus>,
         head: &store::Head,
+        recogniser: Recogniser,
     ) -> (Self, Tasks) {
         let feed = Feed::new(database.clone());
         let reader = tokio::spawn(feed.clone().run(bus.clone(), head.last));
@@ -105,7 +121,7 @@ impl Lifecycle {
         let closing = Arc::new(Notify::new());
         let writer = Writer { database: database.clone(), bus, closing: closing.clone() };
         let writer = tokio::spawn(writer.run(entries));
-        (Self { queue, database, clock, feed }, Tasks { writer, reader, closing })
+        (Self { queue, database, clock, feed, recogniser }, Tasks { writer, reader, closing })
     }
 
     /// Records a fact and answers when it is on the disk.
@@ -114,8 +130,22 @@ impl Lifecycle {
     /// [`RecordError`]; then nothing of it was recorded.
     pub async fn record(&self, account: AccountId, what: What) -> Result<Recorded, RecordError> {
         let fact = Fact { account, at: self.clock.now(), what };
-        let written = self.enter(None, Some(fact)).await?;
+        let written = self.enter(None, Some(News::Account(fact))).await?;
         written.recorded.ok_or(RecordError::Busy)
+    }
+
+    /// Records a fact about a link session and answers when it is on the disk.
+    ///
+    /// # Errors
+    /// [`RecordError`]; then nothing of it was recorded.
+    pub async fn record_link(
+        &self,
+        link: LinkId,
+        what: LinkWhat,
+    ) -> Result<RecordedLink, RecordError> {
+        let fact = LinkFact { link, at: self.clock.now(), what };
+        let written = self.enter(None, Some(News::Link(fact))).await?;
+        written.link.ok_or(RecordError::Busy)
     }
 
     /// Records a delivery with the fact that it told, if it told one, and answers when both are on
@@ -130,18 +160,18 @@ impl Lifecycle {
         otherwise: Outcome,
     ) -> Result<Outcome, RecordError> {
         let at = delivery.received_at;
-        let fact = what.map(|(account, what)| Fact { account, at, what });
-        Ok(self.enter(Some((delivery, otherwise)), fact).await?.outcome)
+        let news = what.map(|(account, what)| News::Account(Fact { account, at, what }));
+        Ok(self.enter(Some((delivery, otherwise)), news).await?.outcome)
     }
 
     async fn enter(
         &self,
         delivery: Option<(Delivery, Outcome)>,
-        fact: Option<Fact>,
+        news: Option<News>,
     ) -> Result<Written, RecordError> {
         let (reply, answer) = oneshot::channel();
         // A full queue is refused at once: Mono tries again, and memory stays bounded.
-        self.queue.try_send(Entry { delivery, fact, reply }).map_err(|_| RecordError::Busy)?;
+        self.queue.try_send(Entry { delivery, news, reply }).map_err(|_| RecordError::Busy)?;
         answer.await.map_err(|_| RecordError::Busy)?
     }
 
@@ -168,6 +198,64 @@ impl Lifecycle {
         first: u64,
     ) -> Result<store::AccountPage, StoreError> {
         store::list(self.database.reader(), caller, filter, after, first).await
+    }
+
+    /// Whether `caller` may see this account. Asks the same of the database whether it exists or
+    /// not, and whoever it belongs to.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn may_see(&self, caller: &Caller, account: &AccountId) -> Result<bool, StoreError> {
+        if caller.may_see(account) {
+            return Ok(true);
+        }
+        let accounts = std::slice::from_ref(account);
+        Ok(!store::owned(self.database.reader(), caller.owner(), accounts).await?.is_empty())
+    }
+
+    /// Which of these accounts `caller` linked through the gateway.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn owned(
+        &self,
+        caller: &Caller,
+        accounts: &[AccountId],
+    ) -> Result<Vec<AccountId>, StoreError> {
+        store::owned(self.database.reader(), caller.owner(), accounts).await
+    }
+
+    /// The accounts that are the same account at the bank as one known by `digest`, oldest first,
+    /// as far as `caller` may see them.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn same_bank_account(
+        &self,
+        caller: &Caller,
+        digest: &str,
+    ) -> Result<Vec<(AccountId, AccountState)>, StoreError> {
+        store::same_bank_account(self.database.reader(), caller, digest).await
+    }
+
+    /// The link session of this id.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn link(&self, id: LinkId) -> Result<Option<LinkSession>, StoreError> {
+        store::links::by_id(self.database.reader(), id).await
+    }
+
+    /// The link session of `caller` that has this reference.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn link_by_reference(
+        &self,
+        caller: &Caller,
+        reference: &str,
+    ) -> Result<Option<LinkSession>, StoreError> {
+        store::links::by_reference(self.database.reader(), caller, reference).await
     }
 
     /// The session of this id.
@@ -215,6 +303,12 @@ impl Lifecycle {
     #[must_use]
     pub fn feed(&self) -> &Feed {
         &self.feed
+    }
+
+    /// What knows a bank's account again.
+    #[must_use]
+    pub fn recogniser(&self) -> &Recogniser {
+        &self.recogniser
     }
 
     /// The clock that facts are dated by.

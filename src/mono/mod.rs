@@ -6,6 +6,7 @@
 //! Source: Mono docs, read 2026; every shape has a fixture in `tests/fixtures/mono`.
 
 pub mod error;
+pub mod link;
 pub mod model;
 pub mod wire;
 

@@ -5,7 +5,7 @@ use chrono::{DateTime, NaiveDate};
 use super::{
     error::MonoError,
     wire::{
-        AccountBody, Envelope, IdBody, Inside, InstitutionBody, MetaBody, Raw, Said, Text,
+        AccountBody, Envelope, Id, IdBody, Inside, InstitutionBody, MetaBody, Raw, Said, Text,
         TransactionBody, part, words,
     },
 };
@@ -48,6 +48,8 @@ pub struct Details {
     pub subscribed_to_data_sync: Option<bool>,
     /// Mono's id of the fetch behind it.
     pub data_request_id: Option<String>,
+    /// The reference of the link that it came by.
+    pub reference: Option<String>,
 }
 
 /// A bank.
@@ -116,6 +118,10 @@ pub enum Next {
 pub struct HostedLink {
     /// Where the customer goes.
     pub url: String,
+    /// Mono's id of the customer.
+    pub customer: Option<String>,
+    /// When Mono made it, by Mono's clock.
+    pub created_at: Option<Time>,
 }
 
 fn decode<'de, T: serde::Deserialize<'de>>(body: &'de [u8]) -> Result<T, MonoError> {
@@ -177,6 +183,7 @@ impl Details {
             retrieved_data: words(&meta.retrieved_data),
             subscribed_to_data_sync: part(&meta.subscribed_to_data_sync),
             data_request_id: meta.data_request_id.take(),
+            reference: meta.reference.take(),
         }
     }
 }
@@ -222,7 +229,11 @@ impl HostedLink {
             None => decode(body)?,
         };
         match inside.mono_url.take() {
-            Some(url) if is_web_url(&url) => Ok(Self { url }),
+            Some(url) if is_web_url(&url) => Ok(Self {
+                url,
+                customer: part::<Id>(&inside.customer).and_then(Id::take),
+                created_at: inside.created_at.get().and_then(time),
+            }),
             Some(_) => Err(MonoError::BadResponse("its link is not an http(s) URL")),
             None if is_not_reauthorisable(body) => Err(MonoError::NotReauthorisable),
             None => Err(MonoError::BadResponse("there is no link in it")),

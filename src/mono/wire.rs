@@ -114,7 +114,9 @@ pub struct AccountBody {
     pub(crate) auth_method_camel: Text,
     pub(crate) auth_method: Text,
     pub(crate) institution: Raw,
+    pub(crate) created_at: Text,
     pub(crate) updated_at: Text,
+    pub(crate) account_match: Raw,
 }
 
 impl AccountBody {
@@ -125,6 +127,12 @@ impl AccountBody {
             "null" => None,
             text => Some(minor_units(text)),
         }
+    }
+
+    /// Its number, in either spelling.
+    #[must_use]
+    pub fn number(&self) -> Option<&str> {
+        self.account_number.get().or_else(|| self.account_number_camel.get())
     }
 
     /// Its id, in either spelling.
@@ -147,6 +155,14 @@ pub struct InstitutionBody {
     #[serde(rename = "type")]
     pub(crate) kind: Text,
     pub(crate) auth_method: Text,
+}
+
+impl InstitutionBody {
+    /// Its code, in either spelling.
+    #[must_use]
+    pub fn bank_code(&self) -> Option<&str> {
+        self.bank_code.get().or_else(|| self.bank_code_camel.get())
+    }
 }
 
 /// What stands beside an account.
@@ -202,6 +218,7 @@ pub struct Inside {
     pub(crate) paging: Raw,
     pub(crate) transactions: Raw,
     pub(crate) mono_url: Text,
+    pub(crate) created_at: Text,
     pub(crate) status: Text,
 }
 

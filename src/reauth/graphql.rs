@@ -1,6 +1,6 @@
 //! Re-authorisation as a client sees it: `initiateReauth`, `cancelReauth`, `reauthSession`.
 
-use async_graphql::{Context, ID, InputObject, Interface, Object, SimpleObject};
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::{
     ReauthError,
@@ -17,6 +17,10 @@ use crate::{
     ids::{AccountId, ReauthId},
     lifecycle::session::{CompletionEvidence, ExpiryBasis, ReauthMethod, ReauthStatus, Session},
     scalar::DateTime,
+    user_error::{
+        IdempotencyKeyReusedError, NotReauthorisableError, ReauthNotActiveError,
+        ReferenceInUseError, UserError,
+    },
 };
 
 /// One attempt to have a customer authorise again.
@@ -108,85 +112,21 @@ impl ReauthSession {
     }
 }
 
-/// Something that the caller's choice can mend.
-#[derive(Interface)]
-#[graphql(
-    field(name = "code", ty = "&str", desc = "What it is, as a code."),
-    field(name = "message", ty = "String", desc = "What it is, and what would be right."),
-    field(name = "retryable", ty = "bool", desc = "Whether the same may succeed later."),
-    field(name = "retry_after_ms", ty = "Option<i32>", desc = "When, in milliseconds, if known.")
-)]
-pub enum UserError {
-    /// The reference is taken.
-    ReferenceInUse(ReferenceInUseError),
-    /// It can not be re-authorised.
-    NotReauthorisable(NotReauthorisableError),
-    /// It cannot be cancelled.
-    ReauthNotActive(ReauthNotActiveError),
-}
-
-/// Declares a user error: a type of its own, so that a client can tell them apart by type.
-macro_rules! user_error {
-    ($(#[$doc:meta])* $name:ident, $code:literal) => {
-        /// An error that the caller's choice can mend.
-        pub struct $name(String);
-
-        $(#[$doc])*
-        #[Object]
-        impl $name {
-            /// What it is, as a code.
-            async fn code(&self) -> &str {
-                $code
-            }
-
-            /// What it is, and what would be right.
-            async fn message(&self) -> String {
-                self.0.clone()
-            }
-
-            /// Whether the same may succeed later.
-            async fn retryable(&self) -> bool {
-                false
-            }
-
-            /// When, in milliseconds, if known.
-            async fn retry_after_ms(&self) -> Option<i32> {
-                None
-            }
-        }
-    };
-}
-
-user_error!(
-    /// Another session of yours has this reference (code REFERENCE_IN_USE).
-    ReferenceInUseError,
-    "REFERENCE_IN_USE"
-);
-user_error!(
-    /// Mono will not re-authorise this account, or it is unlinked (code NOT_REAUTHORISABLE).
-    NotReauthorisableError,
-    "NOT_REAUTHORISABLE"
-);
-user_error!(
-    /// The customer has finished, or the session has ended otherwise (code REAUTH_NOT_ACTIVE).
-    ReauthNotActiveError,
-    "REAUTH_NOT_ACTIVE"
-);
-
 /// The errors that belong into the payload; the others are the field's own.
 fn user_error(error: &ReauthError) -> Option<UserError> {
     let text = error.to_string();
     match error {
         ReauthError::ReferenceInUse => Some(UserError::ReferenceInUse(ReferenceInUseError(text))),
+        ReauthError::KeyReused => {
+            Some(UserError::IdempotencyKeyReused(IdempotencyKeyReusedError(text)))
+        }
         ReauthError::NotReauthorisable => {
             Some(UserError::NotReauthorisable(NotReauthorisableError(text)))
         }
         ReauthError::NotActive(_) => Some(UserError::ReauthNotActive(ReauthNotActiveError(text))),
         ReauthError::UnknownAccount
         | ReauthError::UnknownSession
-        | ReauthError::BadReference
-        | ReauthError::BadRedirect
-        | ReauthError::ForeignRedirect
+        | ReauthError::Handover(_)
         | ReauthError::OtherFailed(..)
         | ReauthError::Mono(_)
         | ReauthError::Busy
@@ -206,6 +146,9 @@ pub struct InitiateReauthInput {
     redirect_url: Option<String>,
     /// Your name for it: 1 to 64 characters of A-Z, a-z, 0-9, '.', '_' and '-', used once.
     reference: Option<String>,
+    /// Your word for this wish, 1 to 255 characters, best a UUID: repeating it within 24 hours gives
+    /// the first answer, whatever became of the first one's connection.
+    idempotency_key: Option<String>,
     /// Whether a session that is under way will do. If not, it is superseded.
     #[graphql(default_with = "Some(true)")]
     reuse_active: Option<bool>,
@@ -276,6 +219,7 @@ async fn initiate(ctx: &Context<'_>, input: InitiateReauthInput) -> Result<Initi
         redirect_url: input.redirect_url,
         reference: input.reference,
         reuse_active: input.reuse_active.unwrap_or(true),
+        idempotency_key: input.idempotency_key,
     };
     match ctx.data_unchecked::<Reauths>().initiate(loaders.caller(), wanted).await {
         Ok(done) => Ok(InitiateReauthPayload {

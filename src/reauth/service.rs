@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use super::{ReauthError, Redirects, reference};
+use super::ReauthError;
 use crate::{
     account::service::Accounts,
     caller::Caller,
     error::{ErrorCode, chain},
+    handover::{self, HandoverError, Redirects, reference},
     ids::{AccountId, ReauthId},
     lifecycle::{
-        SyncFailure, SyncFailureCode,
-        fact::{Request, What},
+        Subject, SyncFailure, SyncFailureCode,
+        fact::{IdempotencyKey, Request, What},
         fold::Verdict,
         service::Lifecycle,
         session::{ReauthMethod, ReauthStatus, Session, Stage},
@@ -27,8 +28,7 @@ const RECORD_PAUSE: Duration = Duration::from_millis(500);
 
 /// What whoever asked first was told.
 fn same_failure(failure: &SyncFailure) -> ReauthError {
-    let told = failure.told.as_deref();
-    let code = ErrorCode::ALL.into_iter().find(|code| Some(code.as_str()) == told);
+    let code = ErrorCode::parse(failure.told.as_deref().unwrap_or_default());
     let code = code.unwrap_or(ErrorCode::UpstreamUnavailable);
     ReauthError::OtherFailed(code, failure.message.clone())
 }
@@ -46,6 +46,22 @@ pub struct Initiate {
     pub reference: Option<String>,
     /// Whether a live session will do.
     pub reuse_active: bool,
+    /// The caller's word for this wish.
+    pub idempotency_key: Option<String>,
+}
+
+impl Initiate {
+    fn key(&self) -> Result<Option<IdempotencyKey>, HandoverError> {
+        let method = format!("{:?}", self.method);
+        let arguments = [
+            self.account.as_str(),
+            &method,
+            self.redirect_url.as_deref().unwrap_or_default(),
+            self.reference.as_deref().unwrap_or_default(),
+            if self.reuse_active { "reuse" } else { "anew" },
+        ];
+        handover::key(self.idempotency_key.clone(), "initiateReauth", &arguments)
+    }
 }
 
 /// A session, and whether it was there before.
@@ -86,11 +102,12 @@ impl Reauths {
         caller: &Caller,
         wanted: Initiate,
     ) -> Result<Initiated, ReauthError> {
+        let key = wanted.key()?;
         let given_reference = reference(wanted.reference)?;
         if let Some(url) = &wanted.redirect_url {
             self.redirects.check(url)?;
         }
-        if !caller.may_see(&wanted.account) {
+        if !self.lifecycle().may_see(caller, &wanted.account).await? {
             return Err(ReauthError::UnknownAccount);
         }
         self.require_known(&wanted.account).await?;
@@ -101,6 +118,7 @@ impl Reauths {
             method: wanted.method,
             redirect_url: wanted.redirect_url,
             reuse_active: wanted.reuse_active,
+            key,
         };
         // Not cancelled if the caller goes away: the row may be there by then, and the link issued.
         let (this, account) = (self.clone(), wanted.account);
@@ -131,6 +149,12 @@ impl Reauths {
                 }
                 let session = self.ask(session).await?;
                 Ok(Initiated { session, reused: false })
+            }
+            // The first answer, even if that was that there is no link.
+            Verdict::Repeated(first) => {
+                let id = ReauthId::parse(&first.id).map_err(|_| ReauthError::UnknownSession)?;
+                let session = self.answered(&account, id).await?;
+                Ok(Initiated { session, reused: first.reused })
             }
             Verdict::Refused | Verdict::Ignored(_) => Err(ReauthError::NotReauthorisable),
         }
@@ -198,7 +222,7 @@ impl Reauths {
 
     /// The session once it is past asking Mono.
     async fn answered(&self, account: &AccountId, id: ReauthId) -> Result<Session, ReauthError> {
-        let mut changes = self.lifecycle().feed().attach(Some(account.clone()));
+        let mut changes = self.lifecycle().feed().attach(Some(Subject::Account(account.clone())));
         changes.begin_after(self.lifecycle().feed().head().await?.last);
         let wait = async {
             loop {
@@ -244,12 +268,14 @@ impl Reauths {
             self.lifecycle().record(session.account.clone(), What::Cancelled { id }).await?;
         match recorded.verdict {
             Verdict::Applied | Verdict::Ignored(_) => self.by_id(id).await,
-            Verdict::Refused | Verdict::Reused(_)
+            Verdict::Refused | Verdict::Reused(_) | Verdict::Repeated(_)
                 if session.status() == ReauthStatus::Cancelled =>
             {
                 self.by_id(id).await
             }
-            Verdict::Refused | Verdict::Reused(_) => Err(ReauthError::NotActive(id)),
+            Verdict::Refused | Verdict::Reused(_) | Verdict::Repeated(_) => {
+                Err(ReauthError::NotActive(id))
+            }
         }
     }
 
@@ -262,8 +288,9 @@ impl Reauths {
         caller: &Caller,
         id: ReauthId,
     ) -> Result<Option<Session>, ReauthError> {
-        let session = self.lifecycle().session(id).await?;
-        Ok(session.filter(|session| caller.may_see(&session.account)))
+        let Some(session) = self.lifecycle().session(id).await? else { return Ok(None) };
+        let theirs = self.lifecycle().may_see(caller, &session.account).await?;
+        Ok(theirs.then_some(session))
     }
 
     /// The session with this reference, if the caller may see it.
@@ -276,7 +303,7 @@ impl Reauths {
         reference: &str,
     ) -> Result<Option<Session>, ReauthError> {
         // Nothing of this shape can be in the table, nor should it reach a query.
-        if super::reference(Some(reference.to_owned())).is_err() {
+        if handover::reference(Some(reference.to_owned())).is_err() {
             return Ok(None);
         }
         Ok(self.lifecycle().session_by_reference(caller, reference).await?)

@@ -17,11 +17,15 @@ use crate::{
         RetrievedData,
         deadlines::balance_digest,
         fact::{JobStatus, Reported, SyncStatus, Update, What},
+        recogniser::Recogniser,
         store::Outcome,
     },
     mono::{
         model::time,
-        wire::{AccountBody, Envelope, Id, IdBody, Inside, MetaBody, Text, part, tolerant, words},
+        wire::{
+            AccountBody, Envelope, Id, IdBody, Inside, InstitutionBody, MetaBody, Raw, Text, part,
+            tolerant, words,
+        },
     },
 };
 
@@ -75,9 +79,9 @@ impl Event {
     }
 }
 
-/// Understands a delivery as far as it can be.
+/// Understands a delivery as far as it can be. `banks` knows a bank's account again.
 #[must_use]
-pub fn decode(body: &[u8]) -> Decoded {
+pub fn decode(body: &[u8], banks: &Recogniser) -> Decoded {
     let nothing = |otherwise| Decoded {
         event: None,
         mono_event_id: None,
@@ -107,9 +111,11 @@ pub fn decode(body: &[u8]) -> Decoded {
         .and_then(time)
         .or_else(|| account.as_ref().and_then(|account| time(account.updated_at.get()?)));
     let what = event.and_then(|event| match event {
-        Event::Connected => {
-            Some(What::Connected { reported: meta.data_status.get().map(Reported::from_mono) })
-        }
+        Event::Connected => Some(What::Connected {
+            reported: meta.data_status.get().map(Reported::from_mono),
+            reference: meta.reference.get().map(plain),
+            customer: customer(&inside.customer),
+        }),
         Event::Updated => Some(What::Updated(Update {
             stamp,
             digest: digest(body),
@@ -122,6 +128,13 @@ pub fn decode(body: &[u8]) -> Decoded {
                 .as_ref()
                 .and_then(|id| balance_digest(id, account.as_ref().and_then(AccountBody::balance))),
             request_id: meta.data_request_id.get().map(plain),
+            reference: meta.reference.get().map(plain),
+            account_match: account.as_ref().and_then(|account| part(&account.account_match)),
+            account_created: account.as_ref().and_then(|account| time(account.created_at.get()?)),
+            bank_account: account.as_ref().and_then(|account| {
+                let bank: Option<InstitutionBody> = part(&account.institution);
+                banks.digest(bank.as_ref().and_then(InstitutionBody::bank_code), account.number())
+            }),
         })),
         Event::Required => Some(What::Required { stamp, digest: digest(body) }),
         Event::Reauthorized => Some(What::Reauthorized { stamp }),
@@ -139,6 +152,14 @@ pub fn decode(body: &[u8]) -> Decoded {
         what: what.filter(|_| id.is_some()),
         account: id,
     }
+}
+
+/// Mono's id of a customer: a text, or an object that holds it.
+fn customer(raw: &Raw) -> Option<String> {
+    let bare: Option<Id> = part(raw);
+    let object: Option<IdBody> = part(raw);
+    let inside = object.as_ref().and_then(|object| object.id.get().or_else(|| object._id.get()));
+    bare.as_ref().and_then(Id::get).or(inside).map(plain)
 }
 
 /// Whose delivery it is. In a job's update `data.id` is the job.

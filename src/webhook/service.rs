@@ -38,7 +38,7 @@ impl Webhooks {
         // What waits for the writer stays bounded in bytes, too: a body may grow as it is redacted.
         let kib = u32::try_from(1 + body.len() / 128).unwrap_or(u32::MAX);
         let _room = self.room.try_acquire_many(kib).map_err(|_| RecordError::Busy)?;
-        let decoded = decode(body);
+        let decoded = decode(body, self.lifecycle.recogniser());
         let received_at = self.lifecycle.clock().now();
         let delivery = Delivery {
             id: EventId::new(received_at),

@@ -1,6 +1,7 @@
 //! Decoding against the fixtures, each of which says what is to be read from it.
 
 use proptest::prelude::*;
+use secrecy::SecretString;
 use serde_json::Value;
 
 use super::*;
@@ -11,6 +12,10 @@ fn fixture(file: &str) -> Vec<u8> {
     std::fs::read(path).expect("the fixture is there")
 }
 
+fn banks() -> Recogniser {
+    Recogniser::new(&SecretString::from("a key"))
+}
+
 fn stamp_of(what: &What) -> Option<crate::clock::Time> {
     match what {
         What::Updated(update) => update.stamp,
@@ -19,6 +24,7 @@ fn stamp_of(what: &What) -> Option<crate::clock::Time> {
         | What::SyncFailed { stamp, .. }
         | What::JobUpdated { stamp, .. } => *stamp,
         What::Connected { .. }
+        | What::Linked { .. }
         | What::Unlinked
         | What::Looked(_)
         | What::LookFailed { .. }
@@ -37,7 +43,7 @@ fn every_form_of_a_webhook_is_understood() {
     let mut read = 0;
     for entry in all.iter().filter(|entry| entry["kind"] == "webhook") {
         let file = entry["file"].as_str().expect("a name");
-        let decoded = decode(&fixture(file));
+        let decoded = decode(&fixture(file), &banks());
         if entry["malformed"] == true {
             assert_eq!(decoded.otherwise, Outcome::Undecodable, "{file}");
             assert_eq!(decoded.what, None, "{file}");
@@ -83,13 +89,13 @@ fn every_form_of_a_webhook_is_understood() {
 #[test]
 fn an_amount_that_is_none_does_not_cost_the_news_beside_it() {
     let body = br#"{"event":"mono.events.account_updated","data":{"account":{"_id":"acc","balance":1e999},"meta":{"data_status":"AVAILABLE"}}}"#;
-    assert!(matches!(decode(body).what, Some(What::Updated(_))));
+    assert!(matches!(decode(body, &banks()).what, Some(What::Updated(_))));
 }
 
 proptest! {
     #[test]
     fn no_body_makes_decoding_fail(body in proptest::collection::vec(any::<u8>(), 0..512)) {
-        let decoded = decode(&body);
+        let decoded = decode(&body, &banks());
         prop_assert!(decoded.what.is_none() || decoded.account.is_some());
         let _ = redact::redact(&body);
     }
@@ -100,7 +106,7 @@ proptest! {
             "event": event, "event_id": id,
             "data": { "account": { "_id": id }, "meta": { "data_status": status } },
         });
-        let decoded = decode(body.to_string().as_bytes());
+        let decoded = decode(body.to_string().as_bytes(), &banks());
         prop_assert!(decoded.event.is_none_or(|name| !name.contains(char::is_control)));
     }
 }

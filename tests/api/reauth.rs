@@ -227,7 +227,7 @@ async fn redirects_lead_to_listed_origins_only() {
     let mut world = World::new().await;
     world.known(HEALTHY).await;
     let mut config = world.config();
-    config.redirects = mono_gateway::reauth::Redirects::Only(Vec::new());
+    config.redirects = mono_gateway::handover::Redirects::Only(Vec::new());
     world.gateways.pop().unwrap().stop().await;
     let gateway = world.try_start(config).await.unwrap();
     world.gateways.push(gateway);

@@ -9,7 +9,7 @@ use mono_gateway::{
     app::{Gateway, StartError},
     clock::Clock,
     config::{Config, Mode},
-    reauth::Redirects,
+    handover::Redirects,
     server::Bounds,
     transport::status::Statuses,
 };

@@ -62,7 +62,7 @@ impl Account {
     pub async fn find(ctx: &Context<'_>, id: AccountId) -> Result<Self> {
         let loaders = ctx.data_unchecked::<Loaders>().clone();
         require(loaders.caller(), Scope::AccountsRead)?;
-        if !loaders.caller().may_see(&id) {
+        if !loaders.may_see(&id).await? {
             return Err(not_found());
         }
         let state = loaders.state(&id).await?;
@@ -92,6 +92,31 @@ impl Account {
             },
         };
         Ok(Self::new(id, state, loaders))
+    }
+
+    /// Whether it is the account that its link asked for.
+    #[must_use]
+    pub fn matches(&self) -> Option<bool> {
+        self.state.account_match
+    }
+
+    /// The accounts that are the same account at the bank, this one among them, oldest first.
+    async fn alike(&self) -> Result<Vec<Account>> {
+        let Some(digest) = &self.state.bank_account else { return Ok(Vec::new()) };
+        let lifecycle = self.loaders.sources().accounts.lifecycle();
+        let alike = lifecycle.same_bank_account(self.loaders.caller(), digest).await;
+        let view = |(id, state)| Self::new(id, Arc::new(state), self.loaders.clone());
+        Ok(alike.map_err(ApiError::hidden)?.into_iter().map(view).collect())
+    }
+
+    /// The account that was linked before this one and is the same account at the bank.
+    ///
+    /// # Errors
+    /// `INTERNAL` if the database fails.
+    pub async fn predecessor(&self) -> Result<Option<Account>> {
+        let alike = self.alike().await?;
+        let older = alike.into_iter().take_while(|other| other.id != self.id);
+        Ok(older.last())
     }
 
     async fn details(&self) -> Result<Arc<Observed>> {
@@ -235,6 +260,30 @@ impl Account {
     /// Whether Mono's Data Sync is on for it; null if Mono does not tell.
     async fn subscribed_to_data_sync(&self) -> Fallible<bool> {
         self.detail(|details| details.subscribed_to_data_sync).await
+    }
+
+    /// Whether it is the account whose number was given when it was linked, if checkAccountMatch
+    /// was; null until Mono says so.
+    async fn account_match(&self) -> Option<bool> {
+        self.state.account_match
+    }
+
+    /// The other accounts of yours that are the same account at the bank, oldest first, 20 at most:
+    /// Mono gives a new id each time that a customer links it. Empty until the gateway has seen
+    /// the numbers of both.
+    async fn same_bank_account(&self) -> Result<Vec<Account>> {
+        let others = self.alike().await?.into_iter().filter(|other| other.id != self.id);
+        Ok(others.collect())
+    }
+
+    /// The newest account of yours that is the same account at the bank, if it was linked after
+    /// this one: use that one.
+    async fn replaced_by(&self) -> Option<Result<Account>> {
+        let alike = match self.alike().await {
+            Ok(alike) => alike,
+            Err(error) => return Some(Err(error)),
+        };
+        alike.into_iter().next_back().filter(|newest| newest.id != self.id).map(Ok)
     }
 
     /// How its refreshes went.

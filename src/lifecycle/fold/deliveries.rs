@@ -4,9 +4,12 @@ use super::{early::is_good, *};
 
 impl Fold {
     pub(super) fn connected(&mut self, reported: Option<&Reported>) -> Verdict {
+        let is_first = self.state.connected_at.is_none();
+        self.state.connected_at.get_or_insert(self.at);
         // An update that overtook it knows better, if we knew what it meant.
         if self.state.data.status.is_some_and(|status| status != DataStatus::Unknown) {
-            return Verdict::Ignored(Ignored::NothingNew);
+            let nothing_new = Verdict::Ignored(Ignored::NothingNew);
+            return if is_first { Verdict::Applied } else { nothing_new };
         }
         let processing = Reported { status: DataStatus::Processing, raw: "PROCESSING".into() };
         let told = reported.filter(|r| r.status != DataStatus::Unknown).unwrap_or(&processing);
@@ -27,6 +30,7 @@ impl Fold {
         let stale = is_older(update.stamp, last.as_ref().and_then(|last| last.stamp))
             || (known.is_none()
                 && is_older(update.stamp, blank.as_ref().and_then(|blank| blank.stamp)));
+        self.recognise(update.account_match, update.bank_account.as_deref());
         self.consent_of(update, stale);
         self.is_old_data = update.sync == Some(SyncStatus::Failed);
         match known {
@@ -218,7 +222,16 @@ impl Fold {
             }
             session
         });
-        self.state = AccountState { unlinked: true, version, session, ..AccountState::default() };
+        let owners = std::mem::take(&mut self.state.owners);
+        let first_seen_at = self.state.first_seen_at;
+        self.state = AccountState {
+            unlinked: true,
+            version,
+            session,
+            owners,
+            first_seen_at,
+            ..AccountState::default()
+        };
         Verdict::Applied
     }
 }

@@ -10,19 +10,23 @@ mod consent;
 mod data;
 mod deliveries;
 mod early;
+mod linking;
 mod looks;
 mod sessions;
 
 use chrono::Duration;
 
 use super::{
-    AccountState, BlankUpdate, Change, DataStatus, LastUpdate, Marks, Need, ReauthReason, Seen,
-    SyncFailure, SyncFailureCode,
+    AccountState, BlankUpdate, Change, DataStatus, LastUpdate, Linked, Marks, Need, ReauthReason,
+    Seen, SyncFailure, SyncFailureCode,
     fact::{Fact, JobStatus, Look, Reported, Request, SyncStatus, Update, What},
     session::{CompletionEvidence, LINK_LIFE, ReauthStatus, Session, Stage},
     waiting::{Evidence, Waiting, WaitingFor},
 };
-use crate::{clock::Time, ids::ReauthId};
+use crate::{
+    clock::Time,
+    ids::{LinkId, ReauthId},
+};
 
 /// How long a delivery without id and stamp is taken for a copy of an identical one.
 const COPY_WINDOW: Duration = Duration::hours(1);
@@ -55,9 +59,20 @@ pub enum Verdict {
     Ignored(Ignored),
     /// A session was asked for, and this live one will do.
     Reused(ReauthId),
+    /// The same was asked for before by the same key: that is the answer. In `fold` it does not come.
+    Repeated(Repeated),
     /// A session was asked for or meant that cannot be had: the account is unlinked, or the
     /// session is past that.
     Refused,
+}
+
+/// What a wish with this key was answered first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repeated {
+    /// The id of what it led to.
+    pub id: String,
+    /// Whether that was there before.
+    pub reused: bool,
 }
 
 /// The state after a fact, and what changed.
@@ -84,9 +99,11 @@ pub fn fold(before: &AccountState, fact: &Fact) -> Folded {
         is_old_data: false,
     };
     let verdict = if before.unlinked { fold.after_unlinking(&fact.what) } else { fold.apply(fact) };
+    fold.settle_link();
     let changes = fold.changes(before, fact);
     if fold.state != *before {
         fold.state.version += 1;
+        fold.state.first_seen_at.get_or_insert(fact.at);
     }
     Folded { state: fold.state, changes, superseded: fold.superseded, verdict }
 }
@@ -105,7 +122,8 @@ struct Fold {
 impl Fold {
     fn apply(&mut self, fact: &Fact) -> Verdict {
         match &fact.what {
-            What::Connected { reported } => self.connected(reported.as_ref()),
+            What::Connected { reported, .. } => self.connected(reported.as_ref()),
+            What::Linked { link, owner } => self.linked(*link, owner),
             What::Updated(update) => self.updated(update),
             What::Required { stamp, digest } => self.required(*stamp, digest),
             What::Reauthorized { stamp } => self.reauthorized(*stamp),
@@ -141,6 +159,7 @@ impl Fold {
             What::Requested(_) | What::Cancelled { .. } => Verdict::Refused,
             What::Unlinked => Verdict::Ignored(Ignored::Duplicate),
             What::Connected { .. }
+            | What::Linked { .. }
             | What::Updated(_)
             | What::Required { .. }
             | What::Reauthorized { .. }

@@ -10,7 +10,7 @@ use sea_orm::{
     sea_query::OnConflict,
 };
 
-use super::{StoreError, sessions};
+use super::{StoreError, owners, sessions};
 use crate::{
     caller::{Caller, Reach},
     clock::{Time, from_ms},
@@ -19,6 +19,9 @@ use crate::{
 };
 
 const TABLE: &str = "account_state";
+
+/// How many of Mono's ids of one bank account are told.
+const MOST_ALIKE: u64 = 20;
 
 mod row {
     use sea_orm::entity::prelude::*;
@@ -38,6 +41,7 @@ mod row {
         pub(super) claimed_until: Option<i64>,
         pub(super) created_at: i64,
         pub(super) updated_at: i64,
+        pub(super) bank_account: Option<String>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -115,17 +119,21 @@ pub async fn load_for_update(
     Ok(with_sessions(db, rows).await?.into_iter().collect())
 }
 
-/// Writes these states, new or not.
+/// Writes these states, new or not, and whose the accounts are. `before` is what was there.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn save(
     db: &impl ConnectionTrait,
+    before: &BTreeMap<AccountId, AccountState>,
     states: &[(&AccountId, &AccountState)],
     now: Time,
 ) -> Result<(), StoreError> {
     if states.is_empty() {
         return Ok(());
+    }
+    for (id, state) in states {
+        owners::save(db, id, before.get(*id), state).await?;
     }
     let rows: Result<Vec<_>, _> = states.iter().map(|(id, state)| active(id, state, now)).collect();
     row::Entity::insert_many(rows?)
@@ -140,6 +148,7 @@ pub async fn save(
                     row::Column::SessionId,
                     row::Column::NextDeadlineAt,
                     row::Column::UpdatedAt,
+                    row::Column::BankAccount,
                 ])
                 .to_owned(),
         )
@@ -171,10 +180,7 @@ pub async fn list(
         }
         which = which.add(any);
     }
-    if let Reach::Only(accounts) = caller.reach() {
-        let ids: Vec<_> = accounts.iter().cloned().collect();
-        which = which.add(is_one_of(&ids));
-    }
+    which = which.add(is_seen_by(caller));
     let all = row::Entity::find().filter(which);
     let total = all.clone().count(db).await?;
     let mut page = all.order_by_asc(row::Column::AccountId).limit(first + 1);
@@ -245,6 +251,39 @@ pub async fn release(
     Ok(())
 }
 
+/// What `caller` may see: what their token names, and what they linked through the gateway.
+pub(super) fn is_seen_by(caller: &Caller) -> Condition {
+    match caller.reach() {
+        Reach::All => Condition::all(),
+        Reach::Only(accounts) => Condition::any()
+            .add(row::Column::AccountId.is_in(accounts.iter().map(AccountId::as_str)))
+            .add(row::Column::AccountId.in_subquery(owners::accounts_of(caller.owner()))),
+    }
+}
+
+/// The accounts that are the same account at the bank as one known by `digest`, in the order in
+/// which the gateway met them, as far as `caller` may see them.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn same_bank_account(
+    db: &impl ConnectionTrait,
+    caller: &Caller,
+    digest: &str,
+) -> Result<Vec<(AccountId, AccountState)>, StoreError> {
+    let rows = row::Entity::find()
+        .filter(row::Column::BankAccount.eq(digest))
+        .filter(row::Column::Unlinked.eq(false))
+        .filter(is_known())
+        .filter(is_seen_by(caller))
+        .order_by_asc(row::Column::CreatedAt)
+        .order_by_asc(row::Column::AccountId)
+        .limit(MOST_ALIKE)
+        .all(db)
+        .await?;
+    with_sessions(db, rows).await
+}
+
 /// Not a row that was only made to be locked.
 fn is_known() -> Expr {
     row::Column::Version.gt(0)
@@ -275,6 +314,7 @@ fn active(id: &AccountId, state: &AccountState, now: Time) -> Result<row::Active
         claimed_until: NotSet,
         created_at: Set(now.timestamp_millis()),
         updated_at: Set(now.timestamp_millis()),
+        bank_account: Set(state.bank_account.clone()),
     })
 }
 

@@ -6,18 +6,23 @@ use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait as _, ConnectionTrait, DbBackend, EntityTrait as _, QueryFilter as _,
     QueryOrder as _, QuerySelect as _,
+    sea_query::Expr,
 };
 
-use super::{StoreError, accounts::time};
+use super::{StoreError, accounts::time, owners};
 use crate::{
     clock::Time,
     error::chain,
-    ids::{AccountId, EventId},
+    ids::{AccountId, EventId, LinkId},
     lifecycle::{
-        Change, LoggedChange,
+        Change, LoggedChange, Subject,
         fact::{Fact, What},
+        link::{LinkFact, LinkWhat},
     },
 };
+
+/// The kind of changes whose subject is a link session: `account_id` holds its id.
+const LINK: &str = "LINK";
 
 /// Appends to the log one after the other, so that numbers become visible in their order.
 const LOG_LOCK: i64 = 0x6d6f_6e6f_0002;
@@ -230,23 +235,24 @@ pub async fn lock_log(db: &impl ConnectionTrait) -> Result<(), StoreError> {
 /// [`StoreError`].
 pub async fn append_changes(
     db: &impl ConnectionTrait,
-    changes: &[(AccountId, Change, Time)],
+    changes: &[(Subject, Change, Time)],
 ) -> Result<(), StoreError> {
     if changes.is_empty() {
         return Ok(());
     }
     let rows: Result<Vec<_>, StoreError> = changes
         .iter()
-        .map(|(account, change, at)| {
+        .map(|(subject, change, at)| {
             let json = serde_json::to_string(change)
-                .map_err(|error| StoreError::row("change_log", account, error))?;
+                .map_err(|error| StoreError::row("change_log", subject, error))?;
             let kind = match change {
                 Change::DataStatus { .. } => "DATA_STATUS",
                 Change::Reauth { .. } => "REAUTH",
+                Change::Link { .. } => LINK,
             };
             Ok(change::ActiveModel {
                 seq: NotSet,
-                account_id: Set(account.as_str().to_owned()),
+                account_id: Set(subject.to_string()),
                 kind: Set(kind.to_owned()),
                 change: Set(json),
                 at: Set(at.timestamp_millis()),
@@ -257,43 +263,70 @@ pub async fn append_changes(
     Ok(())
 }
 
-/// Appends facts with the delivery that each came by.
+/// A fact as it stands in the log.
+#[derive(Clone, Debug)]
+pub struct FactRow {
+    subject: String,
+    fact: String,
+    delivery: Option<EventId>,
+    at: Time,
+}
+
+impl FactRow {
+    /// A fact about an account, with the delivery that it came by.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot be written as JSON.
+    pub fn of_account(fact: &Fact, delivery: Option<EventId>) -> Result<Self, StoreError> {
+        let mut shown = fact.clone();
+        // A link opens a bank's door, and its session's row has it while it is of use.
+        if let What::LinkIssued { url, .. } = &mut shown.what {
+            url.clear();
+        }
+        Self::new(&fact.account, &shown, delivery, fact.at)
+    }
+
+    /// A fact about a link session.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot be written as JSON.
+    pub fn of_link(fact: &LinkFact, delivery: Option<EventId>) -> Result<Self, StoreError> {
+        let mut shown = fact.clone();
+        if let LinkWhat::Issued { url, .. } = &mut shown.what {
+            url.clear();
+        }
+        Self::new(&fact.link, &shown, delivery, fact.at)
+    }
+
+    fn new(
+        subject: &impl std::fmt::Display,
+        fact: &impl serde::Serialize,
+        delivery: Option<EventId>,
+        at: Time,
+    ) -> Result<Self, StoreError> {
+        let json = serde_json::to_string(fact);
+        let fact = json.map_err(|error| StoreError::row("fact_log", subject, error))?;
+        Ok(Self { subject: subject.to_string(), fact, delivery, at })
+    }
+}
+
+/// Appends facts.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn append_facts(
-    db: &impl ConnectionTrait,
-    facts: &[(&Fact, Option<EventId>)],
-) -> Result<(), StoreError> {
+pub async fn append_facts(db: &impl ConnectionTrait, facts: &[FactRow]) -> Result<(), StoreError> {
     if facts.is_empty() {
         return Ok(());
     }
-    let rows: Result<Vec<_>, StoreError> = facts
-        .iter()
-        .map(|(fact, delivery)| {
-            let json = serde_json::to_string(&without_link(fact))
-                .map_err(|error| StoreError::row("fact_log", &fact.account, error))?;
-            Ok(fact_row::ActiveModel {
-                seq: NotSet,
-                account_id: Set(fact.account.as_str().to_owned()),
-                fact: Set(json),
-                webhook_event_id: Set(delivery.map(|id| id.to_string())),
-                at: Set(fact.at.timestamp_millis()),
-            })
-        })
-        .collect();
-    fact_row::Entity::insert_many(rows?).exec_without_returning(db).await?;
+    let rows = facts.iter().map(|row| fact_row::ActiveModel {
+        seq: NotSet,
+        account_id: Set(row.subject.clone()),
+        fact: Set(row.fact.clone()),
+        webhook_event_id: Set(row.delivery.map(|id| id.to_string())),
+        at: Set(row.at.timestamp_millis()),
+    });
+    fact_row::Entity::insert_many(rows).exec_without_returning(db).await?;
     Ok(())
-}
-
-/// A fact as it is logged: a link opens a bank's door, and its session's row has it while it is of
-/// use.
-fn without_link(fact: &Fact) -> Fact {
-    let mut fact = fact.clone();
-    if let What::LinkIssued { url, .. } = &mut fact.what {
-        url.clear();
-    }
-    fact
 }
 
 /// Which of these ids of Mono's the log has already.
@@ -343,6 +376,27 @@ pub async fn save_deliveries(
     Ok(())
 }
 
+/// Removes what the logs keep of an account that is to be forgotten: the facts it was folded from,
+/// and the bodies of its deliveries. That they came, and what was told, stays.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn forget_account(
+    db: &impl ConnectionTrait,
+    account: &AccountId,
+) -> Result<(), StoreError> {
+    fact_row::Entity::delete_many()
+        .filter(fact_row::Column::AccountId.eq(account.as_str()))
+        .exec(db)
+        .await?;
+    delivery::Entity::update_many()
+        .col_expr(delivery::Column::Body, Expr::value(Vec::<u8>::new()))
+        .filter(delivery::Column::AccountId.eq(account.as_str()))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
 /// A piece of the log.
 #[derive(Clone, Debug, Default)]
 pub struct Piece {
@@ -368,30 +422,30 @@ pub async fn changes_after(
         .limit(most)
         .all(db)
         .await?;
-    Ok(piece(rows))
+    piece(db, rows).await
 }
 
-/// The changes of one account behind `after`, at most `most` of them, in order.
+/// The changes of one subject behind `after`, at most `most` of them, in order.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn changes_of_after(
     db: &impl ConnectionTrait,
-    account: &AccountId,
+    subject: &Subject,
     after: i64,
     most: u64,
 ) -> Result<Piece, StoreError> {
     let rows = change::Entity::find()
-        .filter(change::Column::AccountId.eq(account.as_str()))
+        .filter(change::Column::AccountId.eq(subject.to_string()))
         .filter(change::Column::Seq.gt(after))
         .order_by_asc(change::Column::Seq)
         .limit(most)
         .all(db)
         .await?;
-    Ok(piece(rows))
+    piece(db, rows).await
 }
 
-fn piece(rows: Vec<change::Model>) -> Piece {
+async fn piece(db: &impl ConnectionTrait, rows: Vec<change::Model>) -> Result<Piece, StoreError> {
     let through = rows.last().map(|row| row.seq);
     let read = |row| match logged(row) {
         Ok(change) => Some(change),
@@ -401,14 +455,35 @@ fn piece(rows: Vec<change::Model>) -> Piece {
             None
         }
     };
-    Piece { changes: rows.into_iter().filter_map(read).collect(), through }
+    let mut changes: Vec<LoggedChange> = rows.into_iter().filter_map(read).collect();
+    let accounts: BTreeSet<&str> = changes.iter().filter_map(account_of).collect();
+    // Rights end while subscriptions run, so they are read with the changes, once for all who hear.
+    let owners = owners::of(db, &accounts.into_iter().collect::<Vec<_>>()).await?;
+    for change in &mut changes {
+        let theirs = account_of(change).and_then(|account| owners.get(account));
+        change.owners = theirs.cloned().unwrap_or_default();
+    }
+    Ok(Piece { changes, through })
+}
+
+fn account_of(change: &LoggedChange) -> Option<&str> {
+    match &change.subject {
+        Subject::Account(account) => Some(account.as_str()),
+        Subject::Link(_) => None,
+    }
 }
 
 fn logged(row: change::Model) -> Result<LoggedChange, StoreError> {
     let wrong = |error: &dyn std::fmt::Display| StoreError::row("change_log", row.seq, error);
+    let id = &row.account_id;
     Ok(LoggedChange {
         seq: row.seq,
-        account: AccountId::parse(&row.account_id).map_err(|error| wrong(&error))?,
+        subject: if row.kind == LINK {
+            Subject::Link(LinkId::parse(id).map_err(|error| wrong(&error))?)
+        } else {
+            Subject::Account(AccountId::parse(id).map_err(|error| wrong(&error))?)
+        },
+        owners: Vec::new(),
         change: serde_json::from_str(&row.change).map_err(|error| wrong(&error))?,
         at: time("change_log", &row.seq.to_string(), row.at)?,
     })

@@ -4,21 +4,28 @@
 //! A row whose columns fit no state is an error, not a guess.
 
 mod accounts;
+pub mod keys;
+pub mod links;
 mod log;
+mod owners;
 mod sessions;
 
 use sea_orm::DbErr;
 
 pub use accounts::{
-    AccountFilter, AccountPage, claim, list, load, load_for_update, next_deadlines, release, save,
+    AccountFilter, AccountPage, claim, list, load, load_for_update, next_deadlines, release,
+    same_bank_account, save,
 };
 pub use log::{
-    Delivery, Head, Outcome, Piece, append_changes, append_facts, begin_log, changes_after,
-    changes_of_after, head, known_event_ids, lock_log, save_deliveries,
+    Delivery, FactRow, Head, Outcome, Piece, append_changes, append_facts, begin_log,
+    changes_after, changes_of_after, forget_account, head, known_event_ids, lock_log,
+    save_deliveries,
 };
+pub use owners::owned;
 pub use sessions::{
     by_id as session_by_id, by_ids as sessions_by_ids, by_reference as session_by_reference,
-    of_account as sessions_of_account, reference_is_taken, save as save_sessions,
+    forget_customer as forget_customer_of_sessions, of_account as sessions_of_account,
+    reference_is_taken, save as save_sessions,
 };
 
 /// The database failed, or holds what cannot be.

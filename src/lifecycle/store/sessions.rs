@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, sea_query::OnConflict,
+    ActiveValue::Set,
+    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _,
+    sea_query::{Expr, OnConflict},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{StoreError, accounts::time};
+use super::{StoreError, accounts::time, owners};
 use crate::{
     caller::{Caller, Reach},
     clock::Time,
@@ -93,9 +95,10 @@ pub async fn by_reference(
 ) -> Result<Option<Session>, StoreError> {
     let mut find = row::Entity::find().filter(row::Column::Reference.eq(reference));
     if let Reach::Only(accounts) = caller.reach() {
-        find = find
-            .filter(row::Column::Owner.eq(caller.owner()))
-            .filter(row::Column::AccountId.is_in(accounts.iter().map(AccountId::as_str)));
+        let seen = Condition::any()
+            .add(row::Column::AccountId.is_in(accounts.iter().map(AccountId::as_str)))
+            .add(row::Column::AccountId.in_subquery(owners::accounts_of(caller.owner())));
+        find = find.filter(row::Column::Owner.eq(caller.owner())).filter(seen);
     }
     // A session that keeps its reference comes before those that gave it back.
     let row = find
@@ -282,4 +285,21 @@ fn stage(row: &row::Model) -> Result<Stage, StoreError> {
         ReauthStatus::Cancelled => Stage::Cancelled { at: ended()? },
         ReauthStatus::Superseded => Stage::Superseded { at: ended()? },
     })
+}
+
+/// Removes what the sessions of this account keep that may be about its customer.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn forget_customer(
+    db: &impl ConnectionTrait,
+    account: &AccountId,
+) -> Result<(), StoreError> {
+    row::Entity::update_many()
+        .col_expr(row::Column::RedirectUrl, Expr::value(Option::<String>::None))
+        .col_expr(row::Column::Url, Expr::value(Option::<String>::None))
+        .filter(row::Column::AccountId.eq(account.as_str()))
+        .exec(db)
+        .await?;
+    Ok(())
 }

@@ -33,7 +33,9 @@ fn deliveries() -> impl Strategy<Value = What> {
     ];
     prop_oneof![
         1 => option::of(statuses())
-            .prop_map(|status| What::Connected { reported: status.map(word) }),
+            .prop_map(|status| What::Connected { reported: status.map(word), reference: None, customer: None }),
+        1 => (option::of(1..3u128), select(vec!["", "ada", "ben"]))
+            .prop_map(|(link, owner)| linked(link, owner)),
         6 => updates.prop_map(|(stamp, status, sync, retrieved)| {
             fetched(status.map(word), stamp, sync, retrieved)
         }),
@@ -53,8 +55,16 @@ fn looks() -> impl Strategy<Value = (i64, Look)> {
             let reported = status.map(word);
             let currency = Some("NGN".to_owned());
             let asked_at = ours(0);
-            let look =
-                Look { asked_at, scheduled, reported, balance, request_id, retrieved, currency };
+            let look = Look {
+                asked_at,
+                scheduled,
+                reported,
+                balance,
+                request_id,
+                retrieved,
+                currency,
+                ..Look::default()
+            };
             (ago_s, look)
         },
     )
@@ -146,14 +156,13 @@ fn reported(changes: &[Change]) -> Vec<String> {
         Change::DataStatus { from, to, .. } => format!("{from:?} to {to:?}"),
         Change::Reauth { reauth: Some(id), status: Some(status), .. } => format!("{id} {status:?}"),
         Change::Reauth { required, .. } => format!("wanted {required}"),
+        Change::Link { status, .. } => format!("link {status:?}"),
     });
     each.collect()
 }
 
 fn cause(change: &Change) -> ChangeCause {
-    match change {
-        Change::DataStatus { cause, .. } | Change::Reauth { cause, .. } => *cause,
-    }
+    change.cause()
 }
 
 /// News of a re-authorisation's data that came under the status that the account had before.

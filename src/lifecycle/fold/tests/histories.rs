@@ -286,7 +286,7 @@ proptest! {
     ) {
         let state = heard(&AccountState::default(), &before.0);
         let update = update(data, None, sync);
-        let connected = What::Connected { reported: first.map(word) };
+        let connected = What::Connected { reported: first.map(word), reference: None, customer: None };
         let one = heard(&state, [&update, &connected]);
         let other = heard(&state, [&connected, &update]);
         prop_assert_eq!(with_session(&one), with_session(&other));

@@ -60,15 +60,7 @@ fn fetched(
     retrieved: Option<Vec<RetrievedData>>,
 ) -> What {
     let digest = format!("updated {reported:?} {stamp:?} {sync:?} {retrieved:?}");
-    What::Updated(Update {
-        stamp,
-        digest,
-        reported,
-        sync,
-        retrieved,
-        balance: None,
-        request_id: None,
-    })
+    What::Updated(Update { stamp, digest, reported, sync, retrieved, ..Update::default() })
 }
 
 fn updated(status: DataStatus) -> What {
@@ -76,7 +68,13 @@ fn updated(status: DataStatus) -> What {
 }
 
 fn connected() -> What {
-    What::Connected { reported: None }
+    What::Connected { reported: None, reference: None, customer: None }
+}
+
+/// The link `n` of `owner` led to the account, or a code of theirs that names no link.
+fn linked(n: Option<u128>, owner: &str) -> What {
+    let link = n.map(|n| LinkId::parse(&format!("link_{n:032x}")).expect("an id"));
+    What::Linked { link, owner: owner.to_owned() }
 }
 
 fn required(stamp: Option<Time>) -> What {
@@ -103,6 +101,7 @@ fn request(n: u128) -> Request {
         method: ReauthMethod::HostedLink,
         redirect_url: None,
         reuse_active: true,
+        key: None,
     }
 }
 
@@ -184,9 +183,7 @@ impl Story {
             scheduled: false,
             reported: status.map(word),
             balance: Some(balance.to_owned()),
-            request_id: None,
-            retrieved: None,
-            currency: None,
+            ..Look::default()
         }
     }
 
@@ -263,7 +260,7 @@ impl Story {
     fn statuses_told(&self) -> Vec<DataStatus> {
         let to = |change: &Change| match change {
             Change::DataStatus { to, .. } => Some(*to),
-            Change::Reauth { .. } => None,
+            Change::Reauth { .. } | Change::Link { .. } => None,
         };
         self.told.iter().filter_map(to).collect()
     }

@@ -2,6 +2,8 @@
 //! transaction. If a batch fails because of something in it, each of its entries is tried alone;
 //! if the database fails, all of them are refused at once.
 
+mod linking;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -12,19 +14,20 @@ use sea_orm::DatabaseTransaction;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::{
-    AccountState, Change,
+    AccountState, Change, Subject,
     fact::{Fact, What},
-    fold::{Ignored, Verdict, fold},
-    service::{RecordError, Recorded},
+    fold::{Ignored, Repeated, Verdict, fold},
+    link::{LinkFact, LinkSession},
+    service::{RecordError, Recorded, RecordedLink},
     session::Session,
-    store::{self, Delivery, Outcome, StoreError},
+    store::{self, Delivery, FactRow, Outcome, StoreError, keys::Known},
 };
 use crate::{
     clock::Time,
     database::Database,
     error::chain,
     events::EventBus,
-    ids::{AccountId, EventId},
+    ids::{AccountId, EventId, LinkId},
 };
 
 /// How many entries share a commit.
@@ -36,10 +39,19 @@ const WAKE_WITHIN: Duration = Duration::from_secs(1);
 /// How often an entry is tried alone: somebody else may have been faster once.
 const TRIES: usize = 3;
 
+/// What an entry tells.
+#[derive(Clone, Debug)]
+pub(super) enum News {
+    /// Something about an account.
+    Account(Fact),
+    /// Something about a link session.
+    Link(LinkFact),
+}
+
 /// One thing to write.
 pub(super) struct Entry {
     pub(super) delivery: Option<(Delivery, Outcome)>,
-    pub(super) fact: Option<Fact>,
+    pub(super) news: Option<News>,
     pub(super) reply: oneshot::Sender<Result<Written, RecordError>>,
 }
 
@@ -48,6 +60,7 @@ pub(super) struct Entry {
 pub(super) struct Written {
     pub(super) outcome: Outcome,
     pub(super) recorded: Option<Recorded>,
+    pub(super) link: Option<RecordedLink>,
 }
 
 /// The only task that writes.
@@ -163,16 +176,18 @@ async fn write_in(
 ) -> Result<(Results, bool), StoreError> {
     let now = entries.iter().filter_map(|entry| entry.at()).max().unwrap_or_default();
     let accounts: BTreeSet<AccountId> =
-        entries.iter().filter_map(|entry| Some(entry.fact.as_ref()?.account.clone())).collect();
+        entries.iter().filter_map(|entry| Some(entry.fact()?.account.clone())).collect();
     let accounts: Vec<_> = accounts.into_iter().collect();
     let before = if accounts.is_empty() {
         BTreeMap::new()
     } else {
         store::load_for_update(db, &accounts, now).await?
     };
+    // Links behind accounts, always: two replicas that want the same rows queue up.
+    let links = linking::load(db, entries, &before).await?;
     // Looked for behind the locks: what another replica is writing is there by then.
     let copies = copies(db, entries).await?;
-    let mut batch = Batch::new(&before);
+    let mut batch = Batch::new(&before, &links);
     let mut results = Vec::with_capacity(entries.len());
     for (entry, copy) in entries.iter().zip(copies) {
         results.push(batch.take(db, entry, copy).await?);
@@ -195,8 +210,18 @@ impl Entry {
     }
 
     fn at(&self) -> Option<Time> {
-        let delivered = self.delivery.as_ref().map(|(delivery, _)| delivery.received_at);
-        self.fact.as_ref().map(|fact| fact.at).or(delivered)
+        match &self.news {
+            Some(News::Account(fact)) => Some(fact.at),
+            Some(News::Link(fact)) => Some(fact.at),
+            None => self.delivery.as_ref().map(|(delivery, _)| delivery.received_at),
+        }
+    }
+
+    fn fact(&self) -> Option<&Fact> {
+        match &self.news {
+            Some(News::Account(fact)) => Some(fact),
+            Some(News::Link(_)) | None => None,
+        }
     }
 }
 
@@ -204,18 +229,25 @@ impl Entry {
 struct Batch<'a> {
     before: &'a BTreeMap<AccountId, AccountState>,
     states: BTreeMap<AccountId, AccountState>,
+    links_before: &'a BTreeMap<LinkId, LinkSession>,
+    links: BTreeMap<LinkId, LinkSession>,
     superseded: Vec<Session>,
     ended: Vec<Session>,
-    facts: Vec<(&'a Fact, Option<EventId>)>,
-    changes: Vec<(AccountId, Change, Time)>,
+    facts: Vec<FactRow>,
+    changes: Vec<(Subject, Change, Time)>,
     deliveries: Vec<(&'a Delivery, Outcome, bool)>,
 }
 
 impl<'a> Batch<'a> {
-    fn new(before: &'a BTreeMap<AccountId, AccountState>) -> Self {
+    fn new(
+        before: &'a BTreeMap<AccountId, AccountState>,
+        links_before: &'a BTreeMap<LinkId, LinkSession>,
+    ) -> Self {
         Self {
             before,
             states: before.clone(),
+            links_before,
+            links: links_before.clone(),
             superseded: Vec::new(),
             ended: Vec::new(),
             facts: Vec::new(),
@@ -231,33 +263,77 @@ impl<'a> Batch<'a> {
         entry: &'a Entry,
         copy: bool,
     ) -> Result<Result<Written, RecordError>, StoreError> {
-        let mut outcome = entry.delivery.as_ref().map_or(Outcome::Applied, |(_, outcome)| *outcome);
-        let mut recorded = None;
-        if copy {
-            outcome = Outcome::Duplicate;
-        } else if let Some(fact) = &entry.fact {
-            match self.fold(db, fact).await? {
-                Ok(done) => {
-                    outcome = outcome_of(&done.verdict);
-                    let delivery = entry.delivery.as_ref().map(|(delivery, _)| delivery.id);
-                    if delivery.is_some() || done.verdict == Verdict::Applied {
-                        self.facts.push((fact, delivery));
-                    }
-                    recorded = Some(done);
+        let outcome = entry.delivery.as_ref().map_or(Outcome::Applied, |(_, outcome)| *outcome);
+        let mut written = Written { outcome, recorded: None, link: None };
+        let delivery = entry.delivery.as_ref().map(|(delivery, _)| delivery.id);
+        match &entry.news {
+            _ if copy => written.outcome = Outcome::Duplicate,
+            Some(News::Account(fact)) => match self.tell(db, fact, delivery).await? {
+                Ok(recorded) => {
+                    written.outcome = outcome_of(&recorded.verdict);
+                    written.recorded = Some(recorded);
                 }
                 Err(error) => return Ok(Err(error)),
-            }
+            },
+            Some(News::Link(fact)) => match self.tell_link(db, fact, delivery).await? {
+                Ok(recorded) => written.link = Some(recorded),
+                Err(error) => return Ok(Err(error)),
+            },
+            None => {}
         }
         if let Some((delivery, _)) = &entry.delivery {
-            self.deliveries.push((delivery, outcome, !copy));
+            self.deliveries.push((delivery, written.outcome, !copy));
         }
-        Ok(Ok(Written { outcome, recorded }))
+        Ok(Ok(written))
+    }
+
+    /// Folds a fact about an account, and what follows from it for the link that it came by.
+    async fn tell(
+        &mut self,
+        db: &DatabaseTransaction,
+        fact: &Fact,
+        delivery: Option<EventId>,
+    ) -> Result<Result<Recorded, RecordError>, StoreError> {
+        if let What::Requested(request) = &fact.what
+            && let Some(key) = &request.key
+        {
+            match store::keys::find(db, &request.owner, key, fact.at).await? {
+                Known::New => {}
+                Known::Same(answer) => {
+                    let state = self.states.get(&fact.account).cloned().unwrap_or_default();
+                    return Ok(Ok(Recorded { verdict: Verdict::Repeated(answer), state }));
+                }
+                Known::Other => return Ok(Err(RecordError::KeyReused)),
+            }
+        }
+        let mut recorded = match self.fold(db, fact, delivery).await? {
+            Ok(recorded) => recorded,
+            Err(error) => return Ok(Err(error)),
+        };
+        if let What::Requested(request) = &fact.what
+            && let Some(key) = &request.key
+        {
+            let answer = match &recorded.verdict {
+                Verdict::Applied => Some((request.id, false)),
+                Verdict::Reused(id) => Some((*id, true)),
+                Verdict::Repeated(_) | Verdict::Ignored(_) | Verdict::Refused => None,
+            };
+            if let Some((id, reused)) = answer {
+                let answer = Repeated { id: id.to_string(), reused };
+                store::keys::save(db, &request.owner, key, &answer, fact.at).await?;
+            }
+        }
+        if let Some(state) = self.join(db, fact, delivery).await? {
+            recorded.state = state;
+        }
+        Ok(Ok(recorded))
     }
 
     async fn fold(
         &mut self,
         db: &DatabaseTransaction,
         fact: &Fact,
+        delivery: Option<EventId>,
     ) -> Result<Result<Recorded, RecordError>, StoreError> {
         let before = self.states.get(&fact.account).cloned().unwrap_or_default();
         let folded = fold(&before, fact);
@@ -275,9 +351,13 @@ impl<'a> Batch<'a> {
                 return Ok(Err(RecordError::ReferenceInUse));
             }
         }
+        if delivery.is_some() || folded.verdict == Verdict::Applied {
+            self.facts.push(FactRow::of_account(fact, delivery)?);
+        }
         let at = fact.at;
-        let account = &fact.account;
-        self.changes.extend(folded.changes.into_iter().map(|change| (account.clone(), change, at)));
+        let subject = Subject::Account(fact.account.clone());
+        let changes = folded.changes.into_iter().map(|change| (subject.clone(), change, at));
+        self.changes.extend(changes);
         self.superseded.extend(folded.superseded);
         // A session that ended without giving way, and is now replaced by a newer one within this
         // same batch, must not be lost.
@@ -286,7 +366,7 @@ impl<'a> Batch<'a> {
         {
             self.ended.push(old.clone());
         }
-        self.states.insert(account.clone(), folded.state.clone());
+        self.states.insert(fact.account.clone(), folded.state.clone());
         Ok(Ok(Recorded { verdict: folded.verdict, state: folded.state }))
     }
 
@@ -312,7 +392,16 @@ impl<'a> Batch<'a> {
             })
             .collect();
         store::save_sessions(db, &sessions).await?;
-        store::save(db, &changed, now).await?;
+        store::save(db, self.before, &changed, now).await?;
+        let links = self.links.iter().filter(|(id, link)| self.links_before.get(id) != Some(link));
+        store::links::save(db, &links.map(|(_, link)| link).collect::<Vec<_>>()).await?;
+        for (account, state) in &changed {
+            if state.unlinked && !self.before.get(*account).is_some_and(|before| before.unlinked) {
+                store::forget_account(db, account).await?;
+                store::forget_customer_of_sessions(db, account).await?;
+                store::links::forget_customer(db, account).await?;
+            }
+        }
         store::append_facts(db, &self.facts).await?;
         // In the order of the index that two replicas may both be adding to.
         let mut deliveries = self.deliveries.clone();
@@ -329,7 +418,7 @@ impl<'a> Batch<'a> {
 
 fn outcome_of(verdict: &Verdict) -> Outcome {
     match verdict {
-        Verdict::Applied | Verdict::Reused(_) => Outcome::Applied,
+        Verdict::Applied | Verdict::Reused(_) | Verdict::Repeated(_) => Outcome::Applied,
         Verdict::Ignored(Ignored::Duplicate) => Outcome::Duplicate,
         Verdict::Ignored(Ignored::Stale | Ignored::Unlinked | Ignored::NothingNew)
         | Verdict::Refused => Outcome::Ignored,

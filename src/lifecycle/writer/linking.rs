@@ -1,0 +1,246 @@
+//! Joins what Mono tells of an account to the link session that it came by, in whichever order
+//! the two become known, inside the transaction that records the news.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sea_orm::DatabaseTransaction;
+
+use super::{Batch, Entry, News};
+use crate::{
+    clock::Time,
+    ids::{AccountId, EventId, LinkId},
+    lifecycle::{
+        AccountState, ChangeCause, Subject,
+        fact::{Fact, What},
+        fold::{Repeated, Verdict},
+        link::{self, LinkFact, LinkSession, LinkWhat},
+        service::{RecordError, RecordedLink},
+        session::CompletionEvidence,
+        store::{self, FactRow, StoreError, keys::Known},
+    },
+};
+
+/// The link sessions that these entries may be about, locked.
+pub(super) async fn load(
+    db: &DatabaseTransaction,
+    entries: &[&Entry],
+    states: &BTreeMap<AccountId, AccountState>,
+) -> Result<BTreeMap<LinkId, LinkSession>, StoreError> {
+    let mut ids: BTreeSet<LinkId> = states.values().filter_map(unsettled).collect();
+    let mut references = BTreeSet::new();
+    for entry in entries {
+        match &entry.news {
+            Some(News::Link(fact)) => {
+                ids.insert(fact.link);
+            }
+            Some(News::Account(fact)) => {
+                if let What::Linked { link: Some(link), .. } = &fact.what {
+                    ids.insert(*link);
+                }
+                let linked = states.get(&fact.account).is_some_and(|state| state.linked.is_some());
+                references
+                    .extend(named_by(&fact.what).map(|clue| clue.reference).filter(|_| !linked));
+            }
+            None => {}
+        }
+    }
+    let references: Vec<_> = references.into_iter().collect();
+    ids.extend(store::links::open_by_references(db, &references).await?);
+    store::links::load_for_update(db, &ids.into_iter().collect::<Vec<_>>()).await
+}
+
+fn unsettled(state: &AccountState) -> Option<LinkId> {
+    state.linked.as_ref().filter(|linked| !linked.settled).map(|linked| linked.link)
+}
+
+/// What a fact tells of the link that its account came by.
+struct Clue<'a> {
+    reference: &'a str,
+    customer: Option<&'a str>,
+    created: Option<Time>,
+    /// A read shows the reference of every account for ever, so it is no news of a link by itself.
+    is_read: bool,
+}
+
+fn named_by(what: &What) -> Option<Clue<'_>> {
+    match what {
+        What::Connected { reference, customer, .. } => Some(Clue {
+            reference: reference.as_deref()?,
+            customer: customer.as_deref(),
+            created: None,
+            is_read: false,
+        }),
+        What::Updated(update) => Some(Clue {
+            reference: update.reference.as_deref()?,
+            customer: None,
+            created: update.account_created,
+            is_read: false,
+        }),
+        What::Looked(look) => Some(Clue {
+            reference: look.reference.as_deref()?,
+            customer: None,
+            created: None,
+            is_read: true,
+        }),
+        What::Linked { .. }
+        | What::Required { .. }
+        | What::Reauthorized { .. }
+        | What::SyncFailed { .. }
+        | What::JobUpdated { .. }
+        | What::Unlinked
+        | What::LookFailed { .. }
+        | What::Requested(_)
+        | What::LinkIssued { .. }
+        | What::LinkRefused { .. }
+        | What::Cancelled { .. }
+        | What::TimePassed => None,
+    }
+}
+
+impl Batch<'_> {
+    /// Folds a fact about a link session.
+    pub(super) async fn tell_link(
+        &mut self,
+        db: &DatabaseTransaction,
+        fact: &LinkFact,
+        delivery: Option<EventId>,
+    ) -> Result<Result<RecordedLink, RecordError>, StoreError> {
+        let LinkWhat::Requested(request) = &fact.what else {
+            return self.fold_link(fact, delivery).map(Ok);
+        };
+        if let Some(key) = &request.key {
+            match store::keys::find(db, &request.owner, key, fact.at).await? {
+                Known::New => {}
+                Known::Same(answer) => {
+                    let verdict = Verdict::Repeated(answer);
+                    return Ok(Ok(RecordedLink { verdict, session: None }));
+                }
+                Known::Other => return Ok(Err(RecordError::KeyReused)),
+            }
+        }
+        let here = |link: &LinkSession| {
+            link.owner == request.owner
+                && link.reference == request.reference
+                && link.keeps_reference()
+        };
+        let in_batch = self.links.values().any(here);
+        if in_batch
+            || store::links::reference_is_taken(db, &request.owner, &request.reference).await?
+        {
+            return Ok(Err(RecordError::ReferenceInUse));
+        }
+        if let Some(key) = &request.key {
+            let answer = Repeated { id: fact.link.to_string(), reused: false };
+            store::keys::save(db, &request.owner, key, &answer, fact.at).await?;
+        }
+        self.fold_link(fact, delivery).map(Ok)
+    }
+
+    fn fold_link(
+        &mut self,
+        fact: &LinkFact,
+        delivery: Option<EventId>,
+    ) -> Result<RecordedLink, StoreError> {
+        let folded = link::fold(self.links.get(&fact.link), fact);
+        if folded.verdict == Verdict::Applied {
+            self.facts.push(FactRow::of_link(fact, delivery)?);
+        }
+        let subject = Subject::Link(fact.link);
+        self.changes.extend(folded.change.map(|change| (subject, change, fact.at)));
+        if let Some(session) = &folded.session {
+            self.links.insert(fact.link, session.clone());
+        }
+        Ok(RecordedLink { verdict: folded.verdict, session: folded.session })
+    }
+
+    /// After a fact about an account: the link that it came by, if that is known now, and what the
+    /// account's data means to it. The account's state if that changed by it.
+    pub(super) async fn join(
+        &mut self,
+        db: &DatabaseTransaction,
+        fact: &Fact,
+        delivery: Option<EventId>,
+    ) -> Result<Option<AccountState>, StoreError> {
+        let account = &fact.account;
+        let Some(state) = self.states.get(account).filter(|state| !state.unlinked) else {
+            return Ok(None);
+        };
+        let mut joined = None;
+        if let What::Linked { link: Some(link), .. } = &fact.what {
+            self.connect(*link, account, fact.at, delivery)?;
+        } else if state.linked.is_none()
+            && let Some(link) = self.link_of(&fact.what, state)
+        {
+            let owner = link.owner.clone();
+            let what = What::Linked { link: Some(link.id), owner };
+            let link = link.id;
+            let linked = Fact { account: account.clone(), at: fact.at, what };
+            // Folded beside the news that it follows from, so that the log tells of both.
+            if let Ok(recorded) = self.fold(db, &linked, delivery).await? {
+                joined = Some(recorded.state);
+            }
+            self.connect(link, account, fact.at, delivery)?;
+        }
+        self.pass_on(fact, delivery)?;
+        Ok(joined)
+    }
+
+    fn connect(
+        &mut self,
+        link: LinkId,
+        account: &AccountId,
+        at: Time,
+        delivery: Option<EventId>,
+    ) -> Result<(), StoreError> {
+        let what = LinkWhat::Connected { account: account.clone() };
+        self.fold_link(&LinkFact { link, at, what }, delivery).map(|_| ())
+    }
+
+    /// The link session that this fact shows an account to have come by. A reference is the
+    /// caller's word, so it decides only where nothing contradicts it and one session alone fits.
+    fn link_of(&self, what: &What, state: &AccountState) -> Option<&LinkSession> {
+        let clue = named_by(what)?;
+        // Each link gives a new account: one that was met before the link was asked for is another.
+        let met_at = if clue.is_read { state.connected_at } else { state.first_seen_at }?;
+        let mut fitting = self.links.values().filter(|link| {
+            link.reference == clue.reference
+                && link.keeps_reference()
+                && link.created_at <= met_at
+                && link.may_lead_to(clue.customer, clue.created)
+        });
+        let link = fitting.next()?;
+        if fitting.next().is_some() {
+            tracing::warn!(link = %link.id, "several link sessions have the reference that Mono tells; completeLink decides");
+            return None;
+        }
+        Some(link)
+    }
+
+    /// How far the account's data is, told to the link session that waits for it.
+    fn pass_on(&mut self, fact: &Fact, delivery: Option<EventId>) -> Result<(), StoreError> {
+        let Some(state) = self.states.get(&fact.account) else { return Ok(()) };
+        let (Some(linked), Some(status)) = (&state.linked, state.data.status) else {
+            return Ok(());
+        };
+        let waits = self.links.get(&linked.link).is_some_and(LinkSession::awaits_data);
+        if !waits || !status.is_outcome() || state.waiting.is_some() {
+            return Ok(());
+        }
+        let via = match fact.what.cause() {
+            ChangeCause::DetailsRead => CompletionEvidence::DetailsRead,
+            ChangeCause::Deadline => CompletionEvidence::Deadline,
+            ChangeCause::AccountConnected
+            | ChangeCause::AccountUpdated
+            | ChangeCause::ReauthorisationRequired
+            | ChangeCause::AccountReauthorized
+            | ChangeCause::SyncFailed
+            | ChangeCause::JobUpdated
+            | ChangeCause::AccountUnlinked
+            | ChangeCause::Linked
+            | ChangeCause::Mutation => CompletionEvidence::AccountUpdated,
+        };
+        let (link, at) = (linked.link, fact.at);
+        let what = LinkWhat::Arrived { status, via };
+        self.fold_link(&LinkFact { link, at, what }, delivery).map(|_| ())
+    }
+}
