@@ -1,5 +1,7 @@
 //! What we can be told about an account, in our words.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::{ChangeCause, DataStatus, RetrievedData, SyncFailureCode, session::ReauthMethod};
@@ -148,6 +150,16 @@ pub struct Request {
     pub key: Option<IdempotencyKey>,
 }
 
+/// A token that Mono's widget takes: never printed, never written with the fact.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Token(pub String);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token")
+    }
+}
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "SCREAMING_SNAKE_CASE")]
@@ -216,7 +228,15 @@ pub enum What {
         /// The link.
         url: String,
     },
-    /// Mono did not give the link.
+    /// Mono gave the token that its widget takes.
+    TokenIssued {
+        /// For which session.
+        id: ReauthId,
+        /// The token. It opens a bank's door, so no log has it.
+        #[serde(skip)]
+        token: Token,
+    },
+    /// Mono did not give the link or the token.
     LinkRefused {
         /// For which session.
         id: ReauthId,
@@ -253,6 +273,7 @@ impl What {
             Self::LookFailed { .. } | Self::TimePassed => ChangeCause::Deadline,
             Self::Requested(_)
             | Self::LinkIssued { .. }
+            | Self::TokenIssued { .. }
             | Self::LinkRefused { .. }
             | Self::Cancelled { .. } => ChangeCause::Mutation,
         }

@@ -3,6 +3,8 @@
 //! What a session knows depends on how far it is, so its stage carries its data. A move that its
 //! stage does not allow leaves it as it is.
 
+use std::fmt;
+
 use async_graphql::Enum;
 use chrono::Duration;
 use serde::{Deserialize, Serialize};
@@ -16,6 +18,9 @@ use crate::{
 /// How long a hosted link is taken to live. Mono documents no life time; this one is assumed.
 pub const LINK_LIFE: Duration = Duration::minutes(30);
 
+/// How long a widget's token lives. Source: Mono docs, "Re-authorisation", read May 2022.
+pub const TOKEN_LIFE: Duration = Duration::minutes(10);
+
 /// How long a session may wait for Mono's answer to our request, which has a deadline of 15 s,
 /// before it is taken for one that a crash interrupted.
 pub const REQUEST_LIFE: Duration = Duration::seconds(60);
@@ -26,15 +31,43 @@ pub const REQUEST_LIFE: Duration = Duration::seconds(60);
 pub enum ReauthMethod {
     /// A page of Mono's, opened by its URL.
     HostedLink,
+    /// Mono's widget in your own page, opened with the account's id: connect.js from 2.1 on, mobile
+    /// SDKs of 2025. Mono is not asked for anything.
+    Widget,
+    /// Mono's widget in your own page, opened with a token that Mono gives for 10 minutes: older
+    /// widgets.
+    WidgetToken,
+}
+
+/// What opens a bank's door for a customer. Whoever prints it sees which kind it is and no more:
+/// links and tokens are secrets.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Handover {
+    /// The URL of Mono's page.
+    Link(String),
+    /// Nothing but the account's id, which Mono's widget takes.
+    Widget,
+    /// The token that Mono's widget takes.
+    Token(String),
+}
+
+impl fmt::Debug for Handover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Link(_) => "Link",
+            Self::Widget => "Widget",
+            Self::Token(_) => "Token",
+        })
+    }
 }
 
 /// How far a re-authorisation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Enum, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ReauthStatus {
-    /// Mono is being asked for the link.
+    /// Mono is being asked for the link or the token.
     Requested,
-    /// The link is out; the customer has not finished.
+    /// The link is out, or the widget may be opened; the customer has not finished.
     LinkIssued,
     /// The customer has finished; the data is on its way.
     Authorized,
@@ -77,11 +110,11 @@ pub enum ExpiryBasis {
 pub enum Stage {
     /// Mono is being asked.
     Requested,
-    /// The link is out.
+    /// The link is out, or the widget may be opened.
     LinkIssued {
-        /// Where the customer goes.
-        url: String,
-        /// When the link is taken for dead.
+        /// What opens the bank's door.
+        handover: Handover,
+        /// When it is taken for dead.
         expires_at: Time,
     },
     /// The customer has finished.
@@ -190,10 +223,19 @@ impl Session {
     /// The link, while it is of use.
     #[must_use]
     pub fn url(&self) -> Option<&str> {
-        if let Stage::LinkIssued { url, .. } = &self.stage { Some(url) } else { None }
+        match self.handover()? {
+            Handover::Link(url) => Some(url),
+            Handover::Widget | Handover::Token(_) => None,
+        }
     }
 
-    /// When the link is taken for dead, while it is out.
+    /// What opens the bank's door, while it is of use.
+    #[must_use]
+    pub fn handover(&self) -> Option<&Handover> {
+        if let Stage::LinkIssued { handover, .. } = &self.stage { Some(handover) } else { None }
+    }
+
+    /// When the link, the widget or its token is taken for dead, while it is out.
     #[must_use]
     pub fn expires_at(&self) -> Option<Time> {
         if let Stage::LinkIssued { expires_at, .. } = &self.stage {
@@ -207,7 +249,8 @@ impl Session {
     #[must_use]
     pub fn expiry_basis(&self) -> Option<ExpiryBasis> {
         self.expires_at().map(|_| match self.method {
-            ReauthMethod::HostedLink => ExpiryBasis::Assumed,
+            ReauthMethod::HostedLink | ReauthMethod::Widget => ExpiryBasis::Assumed,
+            ReauthMethod::WidgetToken => ExpiryBasis::Documented,
         })
     }
 
@@ -254,10 +297,15 @@ impl Session {
         }
     }
 
-    /// Mono gave the link. A session that is past asking keeps its stage.
-    pub(super) fn link_issued(&mut self, url: &str, at: Time) {
+    /// The customer can go to the bank. A session that is past asking keeps its stage.
+    pub(super) fn handed_over(&mut self, handover: Handover, at: Time) {
         if self.stage == Stage::Requested {
-            self.stage = Stage::LinkIssued { url: url.to_owned(), expires_at: at + LINK_LIFE };
+            let expires_at = match &handover {
+                Handover::Link(_) | Handover::Widget => at + LINK_LIFE,
+                // Mono made it some time after it was asked: rather early than dead.
+                Handover::Token(_) => self.created_at + TOKEN_LIFE,
+            };
+            self.stage = Stage::LinkIssued { handover, expires_at };
         }
     }
 

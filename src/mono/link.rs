@@ -70,7 +70,9 @@ impl Client {
     /// # Errors
     /// [`MonoError`].
     pub async fn initiate_link(&self, link: &NewLink) -> Result<HostedLink, MonoError> {
-        HostedLink::decode(&self.write("/v2/accounts/initiate", link.body().to_string()).await?)
+        HostedLink::decode(
+            &self.write("/v2/accounts/initiate", Some(link.body().to_string())).await?,
+        )
     }
 
     /// `POST /v2/accounts/auth`: the account that a widget's or a link's code stands for.
@@ -81,7 +83,7 @@ impl Client {
     /// [`MonoError::Rejected`] for a code that Mono does not take.
     pub async fn exchange(&self, code: &str) -> Result<AccountId, MonoError> {
         let body = json!({ "code": code }).to_string();
-        exchanged(&self.write("/v2/accounts/auth", body).await?)
+        exchanged(&self.write("/v2/accounts/auth", Some(body)).await?)
     }
 
     /// `POST /v2/accounts/{id}/unlink`: Mono forgets the account and its authorisation.
@@ -90,7 +92,7 @@ impl Client {
     /// [`MonoError`].
     pub async fn unlink(&self, id: &AccountId) -> Result<(), MonoError> {
         let path = format!("/v2/accounts/{}/unlink", segment(id)?);
-        self.write(&path, String::new()).await.map(|_| ())
+        self.write(&path, None).await.map(|_| ())
     }
 }
 

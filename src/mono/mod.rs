@@ -8,6 +8,7 @@
 pub mod error;
 pub mod link;
 pub mod model;
+mod widget;
 pub mod wire;
 
 use std::{sync::Arc, time::Duration};
@@ -177,7 +178,7 @@ impl Client {
         if let Some(url) = redirect_url {
             body["redirect_url"] = json!(url);
         }
-        HostedLink::decode(&self.write("/v2/accounts/initiate", body.to_string()).await?)
+        HostedLink::decode(&self.write("/v2/accounts/initiate", Some(body.to_string())).await?)
     }
 
     /// Whether Mono answers and takes our key.
@@ -213,12 +214,12 @@ impl Client {
     }
 
     /// A request that changes something: tried again only if nothing of it was sent.
-    async fn write(&self, path: &str, body: String) -> Result<Bytes, MonoError> {
+    async fn write(&self, path: &str, body: Option<String>) -> Result<Bytes, MonoError> {
         let deadline = Instant::now() + WRITE;
         let mut tried = 0;
         loop {
             tried += 1;
-            let send = self.send(Method::POST, path, Some(body.clone()));
+            let send = self.send(Method::POST, path, body.clone());
             let result = tokio::time::timeout_at(deadline, send).await;
             let failure = match result.unwrap_or(Err(Failure::of(MonoError::Timeout))) {
                 Ok(body) => return Ok(body),
@@ -293,7 +294,7 @@ impl Failure {
 fn refusal(status: StatusCode, retry_after_ms: Option<u64>, body: &[u8]) -> MonoError {
     match status.as_u16() {
         401 => MonoError::Unauthorized,
-        404 => MonoError::NotFound,
+        404 if !model::is_not_reauthorisable(body) => MonoError::NotFound,
         429 => MonoError::RateLimited { retry_after_ms },
         400..=499 if model::is_not_reauthorisable(body) => MonoError::NotReauthorisable,
         code @ 400..=499 => MonoError::Rejected(code),

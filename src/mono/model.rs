@@ -124,7 +124,7 @@ pub struct HostedLink {
     pub created_at: Option<Time>,
 }
 
-fn decode<'de, T: serde::Deserialize<'de>>(body: &'de [u8]) -> Result<T, MonoError> {
+pub(super) fn decode<'de, T: serde::Deserialize<'de>>(body: &'de [u8]) -> Result<T, MonoError> {
     serde_json::from_slice(body).map_err(|_| MonoError::BadResponse("it is not the JSON expected"))
 }
 

@@ -4,12 +4,12 @@ use serde_json::Value;
 
 use super::*;
 
-fn fixture(file: &str) -> Vec<u8> {
+pub(super) fn fixture(file: &str) -> Vec<u8> {
     let path = format!("{}/tests/fixtures/mono/{file}", env!("CARGO_MANIFEST_DIR"));
     std::fs::read(path).expect("the fixture is there")
 }
 
-fn index(prefix: &str) -> Vec<(String, Value)> {
+pub(super) fn index(prefix: &str) -> Vec<(String, Value)> {
     let all: Vec<Value> =
         serde_json::from_slice(&fixture("index.json")).expect("the index is JSON");
     let of_kind = all.into_iter().filter_map(|entry| {

@@ -15,7 +15,9 @@ use crate::{
     caller::Scope,
     error::{ApiError, Fallible, Result},
     ids::{AccountId, ReauthId},
-    lifecycle::session::{CompletionEvidence, ExpiryBasis, ReauthMethod, ReauthStatus, Session},
+    lifecycle::session::{
+        CompletionEvidence, ExpiryBasis, Handover, ReauthMethod, ReauthStatus, Session,
+    },
     scalar::DateTime,
     user_error::{
         IdempotencyKeyReusedError, NotReauthorisableError, ReauthNotActiveError,
@@ -51,7 +53,7 @@ impl ReauthSession {
         Account::of(&self.session.account, &self.loaders).await
     }
 
-    /// Your name for the session, or the gateway's; Mono knows the session by it.
+    /// Your name for the session, or the gateway's; Mono knows a hosted link by it.
     async fn reference(&self) -> &str {
         &self.session.reference
     }
@@ -66,22 +68,37 @@ impl ReauthSession {
         self.session.status()
     }
 
-    /// Where to send the customer; null before there is a link and once it is of no use.
+    /// Where to send the customer; null if the method is not HOSTED_LINK, before there is a link and
+    /// once it is of no use.
     async fn url(&self) -> Option<&str> {
         self.session.url()
     }
 
-    /// Where the customer returns to.
+    /// What Mono's widget takes; null if the method is HOSTED_LINK, before it can be opened, and once
+    /// that is of no use.
+    async fn widget(&self) -> Option<WidgetHandover> {
+        let reauth_token = match self.session.handover()? {
+            Handover::Link(_) => return None,
+            Handover::Widget => None,
+            Handover::Token(token) => Some(token.clone()),
+        };
+        let account_id = ID(self.session.account.as_str().to_owned());
+        Some(WidgetHandover { account_id, reauth_token })
+    }
+
+    /// Where the customer returns to from a hosted link.
     async fn redirect_url(&self) -> Option<&str> {
         self.session.redirect_url.as_deref()
     }
 
-    /// When the link is taken for dead; null before there is one and once it is of no use.
+    /// When the link, the widget's session or its token is taken for dead; null before there is one
+    /// and once it is of no use.
     async fn expires_at(&self) -> Option<DateTime> {
         self.session.expires_at().map(DateTime)
     }
 
-    /// What expiresAt rests on: Mono documents no life time of hosted links.
+    /// What expiresAt rests on: Mono documents that a widget's token lives 10 minutes; for hosted
+    /// links and the widget without one 30 are assumed.
     async fn expiry_basis(&self) -> Option<ExpiryBasis> {
         self.session.expiry_basis()
     }
@@ -110,6 +127,17 @@ impl ReauthSession {
     async fn failure(&self) -> Option<SyncFailureView> {
         self.session.failure().cloned().map(SyncFailureView)
     }
+}
+
+/// What Mono's widget takes.
+#[derive(SimpleObject)]
+pub struct WidgetHandover {
+    /// Mono's id of the account, which the widget takes since connect.js 2.1 and in the mobile SDKs
+    /// of 2025.
+    account_id: ID,
+    /// The token that older widgets take, for 10 minutes; null unless the method is WIDGET_TOKEN. A
+    /// secret: whoever has it can open the bank's page for this account.
+    reauth_token: Option<String>,
 }
 
 /// The errors that belong into the payload; the others are the field's own.
@@ -142,7 +170,8 @@ pub struct InitiateReauthInput {
     /// How to send the customer to the bank.
     #[graphql(default_with = "Some(ReauthMethod::HostedLink)")]
     method: Option<ReauthMethod>,
-    /// Where the customer returns to: an http(s) URL of an origin that the gateway allows.
+    /// Where the customer returns to from a hosted link: an http(s) URL of an origin that the gateway
+    /// allows. A widget tells your page itself and does not use it.
     redirect_url: Option<String>,
     /// Your name for it: 1 to 64 characters of A-Z, a-z, 0-9, '.', '_' and '-', used once.
     reference: Option<String>,
@@ -190,7 +219,8 @@ pub struct ReauthMutation;
 /// Everything that can be changed.
 #[Object]
 impl ReauthMutation {
-    /// Starts re-authorising an account. Asking again while a link is out returns that link.
+    /// Starts re-authorising an account. Asking again while a link or a widget is out returns that
+    /// session; asking for another method supersedes it.
     async fn initiate_reauth(
         &self,
         ctx: &Context<'_>,

@@ -11,7 +11,7 @@ use crate::{
     ids::{AccountId, ReauthId},
     lifecycle::{
         Subject, SyncFailure, SyncFailureCode,
-        fact::{IdempotencyKey, Request, What},
+        fact::{IdempotencyKey, Request, Token, What},
         fold::Verdict,
         service::Lifecycle,
         session::{ReauthMethod, ReauthStatus, Session, Stage},
@@ -92,8 +92,8 @@ impl Reauths {
         self.accounts.lifecycle()
     }
 
-    /// A link for the customer. Asking again while one is out returns that one; of two that ask at
-    /// once the second waits for the first one's answer.
+    /// A way to the bank for the customer. Asking again while one is out returns that one; of two
+    /// that ask at once the second waits for the first one's answer.
     ///
     /// # Errors
     /// [`ReauthError`].
@@ -169,12 +169,24 @@ impl Reauths {
         self.accounts.details(account, None).await.map(|_| ()).map_err(ReauthError::Mono)
     }
 
-    /// Asks Mono for the link and records the answer, whatever it is.
+    /// Asks Mono for what opens the bank's door and records the answer, whatever it is.
     async fn ask(&self, session: Session) -> Result<Session, ReauthError> {
-        let url = session.redirect_url.as_deref();
-        let answer = self.mono.initiate_reauth(&session.account, &session.reference, url).await;
+        let id = session.id;
+        let answer = match session.method {
+            ReauthMethod::HostedLink => {
+                let (url, reference) = (session.redirect_url.as_deref(), &session.reference);
+                let link = self.mono.initiate_reauth(&session.account, reference, url).await;
+                link.map(|link| What::LinkIssued { id, url: link.url })
+            }
+            ReauthMethod::WidgetToken => {
+                let token = self.mono.reauth_token(&session.account).await;
+                token.map(|token| What::TokenIssued { id, token: Token(token) })
+            }
+            // The fold has handed the widget over: there is nothing to ask for.
+            ReauthMethod::Widget => return Ok(session),
+        };
         let what = match &answer {
-            Ok(link) => What::LinkIssued { id: session.id, url: link.url.clone() },
+            Ok(given) => given.clone(),
             Err(error) => What::LinkRefused {
                 id: session.id,
                 code: if *error == MonoError::NotReauthorisable {
@@ -194,7 +206,7 @@ impl Reauths {
         }
     }
 
-    /// Mono gives a link once: that the writer is busy for a moment must not lose it.
+    /// Mono gives a link or a token once: that the writer is busy for a moment must not lose it.
     async fn record_answer(&self, account: &AccountId, what: What) -> Result<(), ReauthError> {
         let mut tried = 0;
         loop {

@@ -30,6 +30,7 @@ fn stamp_of(what: &What) -> Option<crate::clock::Time> {
         | What::LookFailed { .. }
         | What::Requested(_)
         | What::LinkIssued { .. }
+        | What::TokenIssued { .. }
         | What::LinkRefused { .. }
         | What::Cancelled { .. }
         | What::TimePassed => None,

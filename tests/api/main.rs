@@ -26,3 +26,4 @@ mod support;
 mod transport;
 mod webhooks;
 mod websocket;
+mod widget;

@@ -230,9 +230,7 @@ fn the_schema_is_printed_whatever_the_mode() {
 #[test]
 fn check_says_what_is_wrong() {
     let output = run(&["check"]);
-    assert!(
-        String::from_utf8_lossy(&output.stdout).contains("1 migration(s) that serve will apply")
-    );
+    assert!(String::from_utf8_lossy(&output.stdout).contains("migration(s) that serve will apply"));
     assert!(output.status.success());
     let folder = tempfile::tempdir().unwrap();
     assert!(gateway(folder.path(), &["migrate", "up"]).status().unwrap().success());

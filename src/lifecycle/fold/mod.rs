@@ -20,7 +20,9 @@ use super::{
     AccountState, BlankUpdate, Change, DataStatus, LastUpdate, Linked, Marks, Need, ReauthReason,
     Seen, SyncFailure, SyncFailureCode,
     fact::{Fact, JobStatus, Look, Reported, Request, SyncStatus, Update, What},
-    session::{CompletionEvidence, LINK_LIFE, ReauthStatus, Session, Stage},
+    session::{
+        CompletionEvidence, Handover, LINK_LIFE, ReauthMethod, ReauthStatus, Session, Stage,
+    },
     waiting::{Evidence, Waiting, WaitingFor},
 };
 use crate::{
@@ -135,7 +137,11 @@ impl Fold {
             What::Requested(request) => self.requested(fact, request),
             What::LinkIssued { id, url } => {
                 let at = self.at;
-                self.on_session(*id, |session| session.link_issued(url, at))
+                self.on_session(*id, |session| session.handed_over(Handover::Link(url.clone()), at))
+            }
+            What::TokenIssued { id, token } => {
+                let (at, token) = (self.at, Handover::Token(token.0.clone()));
+                self.on_session(*id, |session| session.handed_over(token, at))
             }
             What::LinkRefused { id, code, told, message } => {
                 let failure = SyncFailure {
@@ -168,6 +174,7 @@ impl Fold {
             | What::Looked(_)
             | What::LookFailed { .. }
             | What::LinkIssued { .. }
+            | What::TokenIssued { .. }
             | What::LinkRefused { .. }
             | What::TimePassed => Verdict::Ignored(Ignored::Unlinked),
         }

@@ -21,7 +21,7 @@ impl Fold {
             // What it answered is over.
             update.early = false;
         }
-        self.state.session = Some(Session {
+        let mut session = Session {
             id: request.id,
             account: fact.account.clone(),
             owner: request.owner.clone(),
@@ -30,7 +30,12 @@ impl Fold {
             redirect_url: request.redirect_url.clone(),
             created_at: self.at,
             stage: Stage::Requested,
-        });
+        };
+        if request.method == ReauthMethod::Widget {
+            // The widget takes what the caller has already: there is nobody to ask.
+            session.handed_over(Handover::Widget, self.at);
+        }
+        self.state.session = Some(session);
         Verdict::Applied
     }
 

@@ -15,7 +15,9 @@ use crate::{
     caller::{Caller, Reach},
     clock::Time,
     ids::{AccountId, ReauthId},
-    lifecycle::session::{CompletionEvidence, ReauthStatus, Session, Stage},
+    lifecycle::session::{
+        CompletionEvidence, Handover, ReauthMethod, ReauthStatus, Session, Stage,
+    },
 };
 
 const TABLE: &str = "reauth_session";
@@ -37,6 +39,7 @@ mod row {
         pub(super) live: bool,
         pub(super) keeps_reference: bool,
         pub(super) url: Option<String>,
+        pub(super) reauth_token: Option<String>,
         pub(super) created_at: i64,
         pub(super) expires_at: Option<i64>,
         pub(super) authorized_at: Option<i64>,
@@ -164,6 +167,7 @@ pub async fn save(db: &impl ConnectionTrait, sessions: &[&Session]) -> Result<()
                         row::Column::Live,
                         row::Column::KeepsReference,
                         row::Column::Url,
+                        row::Column::ReauthToken,
                         row::Column::ExpiresAt,
                         row::Column::AuthorizedAt,
                         row::Column::AskedAgain,
@@ -210,6 +214,7 @@ fn active(session: &Session) -> Result<row::ActiveModel, StoreError> {
         live: Set(session.is_live()),
         keeps_reference: Set(session.keeps_reference()),
         url: Set(session.url().map(str::to_owned)),
+        reauth_token: Set(token(session)),
         created_at: Set(session.created_at.timestamp_millis()),
         expires_at: Set(expires_at.map(|at| at.timestamp_millis())),
         authorized_at: Set(session.authorized_at().map(|at| at.timestamp_millis())),
@@ -218,6 +223,14 @@ fn active(session: &Session) -> Result<row::ActiveModel, StoreError> {
         completed_via: Set(via),
         failure: Set(failed),
     })
+}
+
+/// The token while it is of use: the row forgets it as soon as it is not.
+fn token(session: &Session) -> Option<String> {
+    match session.handover()? {
+        Handover::Token(token) => Some(token.clone()),
+        Handover::Link(_) | Handover::Widget => None,
+    }
 }
 
 /// An enum's word as it stands in a column.
@@ -264,7 +277,13 @@ fn stage(row: &row::Model) -> Result<Stage, StoreError> {
     Ok(match read::<ReauthStatus>(&row.id, &row.status)? {
         ReauthStatus::Requested => Stage::Requested,
         ReauthStatus::LinkIssued => Stage::LinkIssued {
-            url: text("url", &row.url)?,
+            handover: match read::<ReauthMethod>(&row.id, &row.method)? {
+                ReauthMethod::HostedLink => Handover::Link(text("url", &row.url)?),
+                ReauthMethod::Widget => Handover::Widget,
+                ReauthMethod::WidgetToken => {
+                    Handover::Token(text("reauth_token", &row.reauth_token)?)
+                }
+            },
             expires_at: needed("expires_at", row.expires_at)?,
         },
         ReauthStatus::Authorized => Stage::Authorized {

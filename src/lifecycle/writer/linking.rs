@@ -63,37 +63,17 @@ struct Clue<'a> {
 }
 
 fn named_by(what: &What) -> Option<Clue<'_>> {
-    match what {
-        What::Connected { reference, customer, .. } => Some(Clue {
-            reference: reference.as_deref()?,
-            customer: customer.as_deref(),
-            created: None,
-            is_read: false,
-        }),
-        What::Updated(update) => Some(Clue {
-            reference: update.reference.as_deref()?,
-            customer: None,
-            created: update.account_created,
-            is_read: false,
-        }),
-        What::Looked(look) => Some(Clue {
-            reference: look.reference.as_deref()?,
-            customer: None,
-            created: None,
-            is_read: true,
-        }),
-        What::Linked { .. }
-        | What::Required { .. }
-        | What::Reauthorized { .. }
-        | What::SyncFailed { .. }
-        | What::JobUpdated { .. }
-        | What::Unlinked
-        | What::LookFailed { .. }
-        | What::Requested(_)
-        | What::LinkIssued { .. }
-        | What::LinkRefused { .. }
-        | What::Cancelled { .. }
-        | What::TimePassed => None,
+    let nothing = Clue { reference: "", customer: None, created: None, is_read: false };
+    if let What::Connected { reference, customer, .. } = what {
+        let (reference, customer) = (reference.as_deref()?, customer.as_deref());
+        Some(Clue { reference, customer, ..nothing })
+    } else if let What::Updated(update) = what {
+        let reference = update.reference.as_deref()?;
+        Some(Clue { reference, created: update.account_created, ..nothing })
+    } else if let What::Looked(look) = what {
+        Some(Clue { reference: look.reference.as_deref()?, is_read: true, ..nothing })
+    } else {
+        None
     }
 }
 

@@ -4,7 +4,7 @@
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use super::*;
-use crate::lifecycle::ChangeCause;
+use crate::lifecycle::{ChangeCause, fact::Token};
 
 fn stamps() -> impl Strategy<Value = Option<Time>> {
     option::of((0..40i64).prop_map(|n| stamp(n * 120).expect("a stamp")))
@@ -70,6 +70,11 @@ fn looks() -> impl Strategy<Value = (i64, Look)> {
     )
 }
 
+fn methods() -> impl Strategy<Value = ReauthMethod> {
+    let methods = [ReauthMethod::HostedLink, ReauthMethod::Widget, ReauthMethod::WidgetToken];
+    select(methods.to_vec())
+}
+
 fn our_own() -> impl Strategy<Value = What> {
     let ids = || 1..4u128;
     let refused = |n| What::LinkRefused {
@@ -79,11 +84,14 @@ fn our_own() -> impl Strategy<Value = What> {
         message: "no".into(),
     };
     prop_oneof![
-        3 => (ids(), any::<bool>(), any::<bool>()).prop_map(|(n, reuse_active, redirects)| {
-            let redirect_url = redirects.then(|| "https://app.example/".to_owned());
-            What::Requested(Request { reuse_active, redirect_url, ..request(n) })
-        }),
+        3 => (ids(), any::<bool>(), any::<bool>(), methods()).prop_map(
+            |(n, reuse_active, redirects, method)| {
+                let redirect_url = redirects.then(|| "https://app.example/".to_owned());
+                What::Requested(Request { reuse_active, redirect_url, method, ..request(n) })
+            }
+        ),
         3 => ids().prop_map(link_issued),
+        1 => ids().prop_map(|n| What::TokenIssued { id: id(n), token: Token("t".into()) }),
         1 => ids().prop_map(refused),
         1 => ids().prop_map(|n| What::Cancelled { id: id(n) }),
         3 => Just(What::TimePassed),
@@ -121,6 +129,7 @@ fn placed(mut what: What, asked_at: Time, newest: u128) -> What {
         request.id = id(newest);
     }
     if let What::LinkIssued { id: meant, .. }
+    | What::TokenIssued { id: meant, .. }
     | What::LinkRefused { id: meant, .. }
     | What::Cancelled { id: meant } = &mut what
     {

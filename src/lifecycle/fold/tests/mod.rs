@@ -8,6 +8,7 @@ mod patience;
 mod rules;
 mod sessions;
 mod telling;
+mod widgets;
 
 use super::*;
 use crate::{
