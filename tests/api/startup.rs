@@ -258,10 +258,13 @@ fn migrations_go_up_and_down() {
         String::from_utf8(output.stdout).unwrap()
     };
     assert!(migrate("status").starts_with("pending"));
-    assert!(migrate("up").starts_with("applied"));
-    assert!(migrate("up").starts_with("applied"));
-    assert!(migrate("down").starts_with("pending"));
-    assert!(migrate("up").starts_with("applied"));
+    let count = |text: String, word: &str| text.lines().filter(|l| l.starts_with(word)).count();
+    let all = count(migrate("up"), "applied");
+    assert_eq!(count(migrate("up"), "applied"), all);
+    for undone in 1..=all {
+        assert_eq!(count(migrate("down"), "pending"), undone);
+    }
+    assert_eq!(count(migrate("up"), "applied"), all);
 }
 
 #[tokio::test]
