@@ -53,10 +53,10 @@ mod simulator;
 mod webhooks;
 mod world;
 
-pub use behaviour::{Behaviour, Exchange, Realtime, SyncCode};
+pub use behaviour::{Behaviour, Exchange, IdentityGiven, JobWords, Realtime, RefusedAs, SyncCode};
 pub use calls::Call;
 pub use control::{
-    Announce, Refusal, StatusChange,
+    Announce, Refusal, StatusChange, WidgetLink,
     report::{AccountState, LinkReport, Pending, State},
 };
 pub use faults::{Fault, FaultKind};
@@ -66,6 +66,7 @@ pub use simulator::Simulator;
 pub use webhooks::{Kind, Oddity, Order, Script, Variant, Webhook, queue::Delivery};
 pub use world::{
     account::{Account, Institution, NewAccount, Transaction},
+    customer::Customer,
     link::{Finish, Finished, Link, LinkState, Outcome, Scope},
     status::DataStatus,
 };

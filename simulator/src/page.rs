@@ -99,7 +99,7 @@ fn open(world: &World, link: &Link) -> Response {
             row("Holder", &account.name);
         }
         None => {
-            row("Bank", "chosen for you");
+            row("Bank", link.bank.map_or("chosen for you", |bank| bank.name));
             row("Holder", link.customer_name.as_deref().unwrap_or("known customer"));
         }
     }

@@ -76,7 +76,7 @@ pub(crate) async fn unlink(State(simulator): State<Simulator>, Path(id): Path<St
         if world.account(&id).is_none() {
             return unknown_account(world.era);
         }
-        world.accounts.retain(|account| account.id != id);
+        world.forget(&id);
         world.announce(Kind::AccountUnlinked, &id);
         ok(world.era, "Account successfully unlinked", Value::Null)
     }))

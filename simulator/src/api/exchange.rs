@@ -11,13 +11,9 @@ use serde_json::{Value, json};
 use super::{initiate::body, reply, unknown_account};
 use crate::{
     Simulator,
-    behaviour::Exchange,
-    clock::now,
-    shape::{Era, completed, failed, ok},
-    world::{
-        World,
-        link::{Link, LinkState, Scope},
-    },
+    behaviour::{Exchange, RefusedAs},
+    shape::{Answer, Era, completed, failed, ok},
+    world::{World, link::Link},
 };
 
 /// `POST /v2/accounts/auth`, in either of its documented shapes.
@@ -33,8 +29,9 @@ pub(crate) async fn exchange_bare(State(simulator): State<Simulator>, text: Stri
     simulator.with(|world| exchanged(world, &text, true))
 }
 
-fn exchanged(world: &World, text: &str, bare: bool) -> Response {
-    let refuse = |message: &str| reply(failed(world.era, StatusCode::BAD_REQUEST, message));
+fn exchanged(world: &mut World, text: &str, bare: bool) -> Response {
+    let era = world.era;
+    let refuse = |message: &str| reply(failed(era, StatusCode::BAD_REQUEST, message));
     let fields = match body(text) {
         Ok(fields) => fields,
         Err(message) => return refuse(&message),
@@ -45,36 +42,39 @@ fn exchanged(world: &World, text: &str, bare: bool) -> Response {
     match world.exchange(code) {
         None => refuse("You are using an invalid or expired code."),
         Some(id) if bare => Json(json!({ "id": id })).into_response(),
-        Some(id) => reply(ok(world.era, completed(world.era), json!({ "id": id }))),
+        Some(id) => reply(ok(era, completed(era), json!({ "id": id }))),
     }
 }
 
 /// `POST /accounts/{id}/reauthorise`: a token for the widget, good for ten minutes. It also opens
 /// a hosted page, since the widget itself is not simulated.
 pub(crate) async fn token(State(simulator): State<Simulator>, Path(id): Path<String>) -> Response {
-    simulator.with(|world| {
+    reply(simulator.with(|world| {
         let Some(account) = world.account(&id) else {
-            return reply(unknown_account(world.era));
+            return unknown_account(world.era);
         };
         if !account.reauthorisable {
-            let message = "This account can not be re-authorised.";
-            return reply(failed(world.era, StatusCode::BAD_REQUEST, message));
+            return not_reauthorisable(world);
         }
         let customer = account.customer.clone();
         let token = world.mint.token(20);
         world.links.push(Link {
-            code: token.clone(),
-            scope: Scope::Reauth,
-            account: Some(id),
-            customer,
-            customer_name: None,
-            meta: serde_json::Map::new(),
-            redirect_url: None,
-            expected_number: None,
-            created_at: now(),
-            lifetime_ms: Some(600_000),
-            state: LinkState::Open,
+            lifetime_ms: Some(world.behaviour.token_lifetime_ms),
+            ..Link::reauth(token.clone(), &id, customer)
         });
-        Json(json!({ "token": token })).into_response()
-    })
+        let answer = json!({ "token": token });
+        match world.behaviour.token {
+            Exchange::Bare => (StatusCode::OK, answer),
+            Exchange::Envelope => ok(world.era, completed(world.era), answer),
+        }
+    }))
+}
+
+/// What an account that can not be re-authorised is answered, in either of the ways seen.
+pub(crate) fn not_reauthorisable(world: &World) -> Answer {
+    let message = "This account can not be re-authorised.";
+    match world.behaviour.refusal {
+        RefusedAs::Error => failed(world.era, StatusCode::BAD_REQUEST, message),
+        RefusedAs::Success => ok(world.era, message, Value::Null),
+    }
 }

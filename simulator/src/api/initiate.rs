@@ -6,20 +6,21 @@
 use axum::{extract::State, http::StatusCode, response::Response};
 use serde_json::{Map, Value, json};
 
-use super::{reply, unknown_account};
+use super::{exchange::not_reauthorisable, reply, unknown_account};
 use crate::{
     Simulator,
-    clock::{iso, now},
+    behaviour::Behaviour,
+    clock::iso,
     shape::{Answer, completed, failed, ok},
     world::{
-        World,
-        link::{Link, LinkState, Scope},
+        World, bank,
+        link::{Link, Scope},
     },
 };
 
 pub(crate) async fn initiate(State(simulator): State<Simulator>, text: String) -> Response {
     reply(simulator.with(|world| {
-        let asked = body(&text).and_then(|fields| Asked::read(&fields));
+        let asked = body(&text).and_then(|fields| Asked::read(&fields, &world.behaviour));
         match asked {
             Ok(asked) => asked.answer(world),
             Err(message) => failed(world.era, StatusCode::BAD_REQUEST, &message),
@@ -37,7 +38,7 @@ pub(crate) fn body(text: &str) -> Result<Map<String, Value>, String> {
 }
 
 /// A string that may be left out, but not be null or anything else.
-fn text(fields: &Map<String, Value>, name: &str) -> Result<Option<String>, String> {
+pub(crate) fn text(fields: &Map<String, Value>, name: &str) -> Result<Option<String>, String> {
     match fields.get(name) {
         None => Ok(None),
         Some(value) => value
@@ -58,20 +59,35 @@ fn object(fields: &Map<String, Value>, name: &str) -> Result<Option<Map<String, 
     }
 }
 
+/// A boolean that may be left out.
+fn flag(fields: &Map<String, Value>, name: &str) -> Result<bool, String> {
+    match fields.get(name) {
+        None => Ok(false),
+        Some(value) => value.as_bool().ok_or(format!("\"{name}\" must be a boolean")),
+    }
+}
+
 /// A request that makes sense.
 struct Asked {
     scope: Scope,
     account: Option<String>,
-    customer: Option<String>,
-    customer_name: Option<String>,
-    meta: Option<Map<String, Value>>,
+    customer: Option<Customer>,
+    meta: Map<String, Value>,
     redirect_url: Option<String>,
-    institution: Option<Map<String, Value>>,
+    institution: Map<String, Value>,
     check_match: bool,
 }
 
+/// Who a first link is for.
+enum Customer {
+    /// Somebody whom Mono knows.
+    Known(String),
+    /// Somebody who is known from now on.
+    New { name: String, email: String, phone: Option<String>, bvn: Option<String> },
+}
+
 impl Asked {
-    fn read(fields: &Map<String, Value>) -> Result<Self, String> {
+    fn read(fields: &Map<String, Value>, behaviour: &Behaviour) -> Result<Self, String> {
         let scope = match text(fields, "scope")?.as_deref() {
             Some("auth") => Scope::Auth,
             Some("reauth") => Scope::Reauth,
@@ -82,38 +98,28 @@ impl Asked {
         if scope == Scope::Reauth && account.is_none() {
             return Err("\"account\" is required".to_owned());
         }
-        let meta = object(fields, "meta")?;
-        if let Some(meta) = &meta {
-            text(meta, "ref")?;
+        let meta = object(fields, "meta")?.unwrap_or_default();
+        let reference = text(&meta, "ref")?;
+        let short = |reference: &String| reference.chars().count() < 10;
+        if behaviour.long_references && reference.as_ref().is_some_and(short) {
+            return Err("\"meta.ref\" length must be at least 10 characters long".to_owned());
         }
         let redirect_url = text(fields, "redirect_url")?;
+        if redirect_url.is_none() && behaviour.redirect_needed && scope == Scope::Auth {
+            return Err("\"redirect_url\" is required".to_owned());
+        }
         let valid = |url: &String| reqwest::Url::parse(url).is_ok_and(|url| url.has_host());
         if !redirect_url.as_ref().is_none_or(valid) {
             return Err("\"redirect_url\" must be a valid uri".to_owned());
         }
-        let (customer, customer_name) = customer(fields, scope)?;
-        let institution = object(fields, "institution")?;
-        if let Some(institution) = &institution {
-            for name in ["id", "auth_method", "account_number"] {
-                text(institution, name)?;
-            }
+        let customer = customer(fields, scope)?;
+        let institution = object(fields, "institution")?.unwrap_or_default();
+        for name in ["id", "auth_method", "account_number"] {
+            text(&institution, name)?;
         }
-        let check_match = match fields.get("check_account_match") {
-            None => false,
-            Some(value) => {
-                value.as_bool().ok_or("\"check_account_match\" must be a boolean".to_owned())?
-            }
-        };
-        Ok(Self {
-            scope,
-            account,
-            customer,
-            customer_name,
-            meta,
-            redirect_url,
-            institution,
-            check_match,
-        })
+        flag(fields, "is_multi")?;
+        let check_match = flag(fields, "check_account_match")?;
+        Ok(Self { scope, account, customer, meta, redirect_url, institution, check_match })
     }
 
     fn answer(self, world: &mut World) -> Answer {
@@ -124,22 +130,38 @@ impl Asked {
             (Scope::Reauth, Some(None) | None) => return unknown_account(world.era),
         };
         if account.as_ref().is_some_and(|account| !account.reauthorisable) {
-            let message = "This account can not be re-authorised.";
-            return failed(world.era, StatusCode::BAD_REQUEST, message);
+            return not_reauthorisable(world);
         }
         let code = format!("AL{}", world.mint.capitals(10));
         let customer = match (&account, self.customer) {
             (Some(account), _) => account.customer.clone(),
-            (None, Some(customer)) => customer,
-            (None, None) => world.mint.id(),
+            (None, Some(Customer::Known(id))) if world.customer(&id).is_some() => id,
+            (None, Some(Customer::New { name, email, phone, bvn })) => {
+                world.customer_by_email(name, email, phone, bvn)
+            }
+            (None, Some(Customer::Known(_)) | None) => {
+                let message = "This customer does not exist.";
+                return failed(world.era, StatusCode::NOT_FOUND, message);
+            }
         };
-        let created_at = now();
+        let name = world.customer(&customer).map(|customer| customer.name.clone());
+        let part = |name: &str| self.institution.get(name).and_then(Value::as_str);
+        let link = Link {
+            account: account.as_ref().map(|account| account.id.clone()),
+            customer_name: name.filter(|_| account.is_none()),
+            meta: self.meta.clone(),
+            redirect_url: self.redirect_url.clone(),
+            expected_number: part("account_number").map(str::to_owned).filter(|_| self.check_match),
+            lifetime_ms: world.behaviour.link_lifetime_ms,
+            bank: part("id").and_then(bank::by_id),
+            auth_method: part("auth_method").map(str::to_owned),
+            ..Link::new(code.clone(), self.scope, customer.clone())
+        };
         let mut data = json!({
             "mono_url": format!("{}/link/{code}", world.base), "customer": customer,
-            "scope": self.scope, "created_at": iso(created_at),
-            "meta": self.meta.clone().unwrap_or_default(),
+            "scope": self.scope, "created_at": iso(link.created_at), "meta": self.meta,
         });
-        if let Some(url) = &self.redirect_url {
+        if let Some(url) = self.redirect_url {
             data["redirect_url"] = json!(url);
         }
         if let Some(account) = &account {
@@ -147,50 +169,58 @@ impl Asked {
             data["institution"] = json!(account.institution.id);
             data["auth_method"] = json!(account.auth_method);
         }
-        let number = self.institution.as_ref().and_then(|bank| bank.get("account_number"));
-        let number = number.and_then(Value::as_str).map(str::to_owned);
-        world.links.push(Link {
-            code,
-            scope: self.scope,
-            account: account.map(|account| account.id),
-            customer,
-            customer_name: self.customer_name,
-            meta: self.meta.unwrap_or_default(),
-            redirect_url: self.redirect_url,
-            expected_number: number.filter(|_| self.check_match),
-            created_at,
-            lifetime_ms: world.behaviour.link_lifetime_ms,
-            state: LinkState::Open,
-        });
-        ok(world.era, completed(world.era), data)
+        world.links.push(link);
+        let (_, body) = ok(world.era, completed(world.era), data);
+        let created = world.behaviour.initiate_answers_201;
+        (if created { StatusCode::CREATED } else { StatusCode::OK }, body)
     }
 }
 
-/// The customer's id and name. A first link needs to be told who it is for.
-fn customer(
-    fields: &Map<String, Value>,
-    scope: Scope,
-) -> Result<(Option<String>, Option<String>), String> {
+/// The customer. A first link needs to be told who it is for.
+fn customer(fields: &Map<String, Value>, scope: Scope) -> Result<Option<Customer>, String> {
     let Some(customer) = object(fields, "customer")? else {
         return match scope {
             Scope::Auth => Err("\"customer\" is required".to_owned()),
-            Scope::Reauth => Ok((None, None)),
+            Scope::Reauth => Ok(None),
         };
     };
     let id = text(&customer, "id")?;
     let name = text(&customer, "name")?;
     let email = text(&customer, "email")?;
-    text(&customer, "phone")?;
+    let phone = text(&customer, "phone")?;
+    let bvn = bvn(&customer)?;
     if customer.contains_key("address") {
         return Err("\"customer.address\" is not allowed".to_owned());
     }
-    if id.is_none() && scope == Scope::Auth {
-        if name.is_none() {
-            return Err("\"customer.name\" is required".to_owned());
+    match (id, name, email) {
+        (Some(id), _, _) => Ok(Some(Customer::Known(id))),
+        (None, Some(name), Some(email)) => {
+            if !email.contains('@') {
+                return Err("\"customer.email\" must be a valid email".to_owned());
+            }
+            Ok(Some(Customer::New { name, email, phone, bvn }))
         }
-        if email.is_none() {
-            return Err("\"customer.email\" is required".to_owned());
-        }
+        (None, _, _) if scope == Scope::Reauth => Ok(None),
+        (None, None, _) => Err("\"customer.name\" is required".to_owned()),
+        (None, Some(_), None) => Err("\"customer.email\" is required".to_owned()),
     }
-    Ok((id, name))
+}
+
+/// `customer.identity`: a BVN and nothing else.
+fn bvn(customer: &Map<String, Value>) -> Result<Option<String>, String> {
+    let Some(identity) = object(customer, "identity")? else {
+        return Ok(None);
+    };
+    if text(&identity, "type")?.as_deref() != Some("bvn") {
+        return Err("\"customer.identity.type\" must be one of [bvn]".to_owned());
+    }
+    match text(&identity, "number")? {
+        Some(number) if is_bvn(&number) => Ok(Some(number)),
+        Some(_) | None => Err("\"customer.identity.number\" must have 11 digits".to_owned()),
+    }
+}
+
+/// Whether `text` looks like a bank verification number.
+pub(crate) fn is_bvn(text: &str) -> bool {
+    text.len() == 11 && text.bytes().all(|byte| byte.is_ascii_digit())
 }

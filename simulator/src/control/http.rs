@@ -11,7 +11,7 @@ use axum::{
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use super::{Announce, Refusal, StatusChange};
+use super::{Announce, Refusal, StatusChange, WidgetLink};
 use crate::{
     Simulator, behaviour::Behaviour, faults::Fault, shape::Era, webhooks::Script,
     webhooks::Webhook, world::account::NewAccount, world::link::Finish,
@@ -39,7 +39,11 @@ pub(crate) fn router() -> Router<Simulator> {
         .route("/_simulator/accounts/{id}/status", post(set_status))
         .route("/_simulator/accounts/{id}/require-reauth", post(require_reauth))
         .route("/_simulator/accounts/{id}/outcome", post(finish_widget))
+        .route("/_simulator/accounts/{id}/widget-reauth", post(finish_widget))
+        .route("/_simulator/accounts/{id}/reauthorisable", post(set_reauthorisable))
+        .route("/_simulator/widget-link", post(link_by_widget))
         .route("/_simulator/links/{code}/outcome", post(finish_link))
+        .route("/_simulator/tokens/{code}/outcome", post(finish_link))
         .route("/_simulator/links/by-reference/{reference}/outcome", post(finish_by_reference))
         .route("/_simulator/webhooks", post(send_webhook))
         .route("/_simulator/webhooks/url", post(webhook_url))
@@ -121,6 +125,22 @@ async fn finish_widget(State(simulator): Here, Path(id): Path<String>, body: Str
     Ok(Json(json!(simulator.finish_widget(&id, read::<Finish>(&body)?)?)))
 }
 
+async fn link_by_widget(State(simulator): Here, body: String) -> Told {
+    Ok(Json(json!(simulator.link_by_widget(read::<WidgetLink>(&body)?)?)))
+}
+
+async fn set_reauthorisable(State(simulator): Here, Path(id): Path<String>, body: String) -> Told {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Asked {
+        reauthorisable: bool,
+    }
+    let Asked { reauthorisable } = read(&body)?;
+    simulator.set_reauthorisable(&id, reauthorisable)?;
+    let can = if reauthorisable { "can" } else { "can not" };
+    done(format!("account {id} {can} be re-authorised"))
+}
+
 async fn send_webhook(State(simulator): Here, body: String) -> Told {
     let number = simulator.send_webhook(read::<Webhook>(&body)?)?;
     Ok(Json(json!({ "message": format!("webhook {number} is queued"), "number": number })))
@@ -198,7 +218,8 @@ async fn lost(Path(rest): Path<String>) -> Refusal {
     Refusal::NotFound(format!(
         "there is nothing at /_simulator/{rest}; there are state, calls, accounts, \
          accounts/ID/status, accounts/ID/require-reauth, accounts/ID/outcome, \
-         links/CODE/outcome, links/by-reference/REF/outcome, webhooks, webhooks/url, \
+         accounts/ID/widget-reauth, accounts/ID/reauthorisable, widget-link, links/CODE/outcome, \
+         links/by-reference/REF/outcome, tokens/TOKEN/outcome, webhooks, webhooks/url, \
          webhooks/script, webhooks/deliver, faults, behaviour, era and reset"
     ))
 }

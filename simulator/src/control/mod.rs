@@ -21,7 +21,8 @@ use crate::{
     },
     world::{
         account::{Account, NewAccount},
-        link::{Finish, Finished, Link, LinkState, Scope},
+        customer::{self, Customer},
+        link::{Finish, Finished, Link, Outcome, Scope},
         seed,
         status::DataStatus,
     },
@@ -81,6 +82,34 @@ pub enum Announce {
     None,
 }
 
+/// A visit to the widget in which a first account is linked: nobody asked Mono before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WidgetLink {
+    /// The id of a known customer.
+    pub customer: Option<String>,
+    /// The name of a new customer, if none is known.
+    pub name: Option<String>,
+    /// `meta.ref`.
+    pub reference: Option<String>,
+    /// The rest of `meta`.
+    pub meta: serde_json::Map<String, serde_json::Value>,
+    /// How the visit ends.
+    pub finish: Finish,
+}
+
+impl Default for WidgetLink {
+    fn default() -> Self {
+        Self {
+            customer: None,
+            name: None,
+            reference: None,
+            meta: serde_json::Map::new(),
+            finish: Finish::from(Outcome::Approve),
+        }
+    }
+}
+
 impl Simulator {
     /// All accounts, the seeded ones first.
     pub fn accounts(&self) -> Vec<Account> {
@@ -109,6 +138,7 @@ impl Simulator {
                 return Err(Refusal::Invalid(format!("the id `{id}` is taken; leave it out")));
             }
             let account = seed::account(&mut world.mint, new, now());
+            world.know_customer_of(&account);
             world.accounts.push(account.clone());
             if auto && account.data_status == DataStatus::Processing {
                 let effect = Effect::DataIn { status: None, fresh: false };
@@ -194,20 +224,54 @@ impl Simulator {
         self.act(|world| {
             let customer = world.account(id).ok_or_else(|| unknown(id))?.customer.clone();
             let code = world.mint.capitals(12);
-            world.links.push(Link {
-                code: code.clone(),
-                scope: Scope::Reauth,
-                account: Some(id.to_owned()),
-                customer,
-                customer_name: None,
-                meta: serde_json::Map::new(),
-                redirect_url: None,
-                expected_number: None,
-                created_at: now(),
-                lifetime_ms: None,
-                state: LinkState::Open,
-            });
+            world.links.push(Link::reauth(code.clone(), id, customer));
             world.finish(&code, &finish)
+        })
+    }
+
+    /// Ends a visit to the widget that was opened to link an account, without a call to Mono.
+    ///
+    /// # Errors
+    /// [`Refusal`] if the customer is unknown, or the end asked for makes no sense.
+    pub fn link_by_widget(&self, link: WidgetLink) -> Result<Finished, Refusal> {
+        self.act(|world| {
+            let customer = match (link.customer, link.name) {
+                (Some(id), _) if world.customer(&id).is_none() => {
+                    let message = format!("no customer has the id `{id}`; GET /v2/customers");
+                    return Err(Refusal::NotFound(message));
+                }
+                (Some(id), _) => id,
+                (None, name) => {
+                    let name = name.unwrap_or_else(|| "Widget Sample".to_owned());
+                    let email = customer::email(&name);
+                    world.customer_by_email(name, email, None, None)
+                }
+            };
+            let code = world.mint.capitals(12);
+            let mut meta = link.meta;
+            if let Some(reference) = link.reference {
+                meta.insert("ref".to_owned(), serde_json::Value::String(reference));
+            }
+            let name = world.customer(&customer).map(|customer| customer.name.clone());
+            let made = Link::new(code.clone(), Scope::Auth, customer);
+            world.links.push(Link { customer_name: name, meta, ..made });
+            world.finish(&code, &link.finish)
+        })
+    }
+
+    /// The customers of the business, those of seeded accounts first.
+    pub fn customers(&self) -> Vec<Customer> {
+        self.with(|world| world.customers.clone())
+    }
+
+    /// Lets account `id` be one that can be re-authorised, or that can never be.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] if there is no such account.
+    pub fn set_reauthorisable(&self, id: &str, reauthorisable: bool) -> Result<(), Refusal> {
+        self.with(|world| {
+            world.account_mut(id).ok_or_else(|| unknown(id))?.reauthorisable = reauthorisable;
+            Ok(())
         })
     }
 

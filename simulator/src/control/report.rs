@@ -71,6 +71,8 @@ pub struct LinkReport {
     pub reference: Option<String>,
     /// What became of it.
     pub state: LinkState,
+    /// The accounts that it ended in.
+    pub authorised: Vec<String>,
 }
 
 /// A webhook that waits.
@@ -113,6 +115,7 @@ impl Simulator {
                     account: each.account.clone(),
                     reference: each.reference().map(str::to_owned),
                     state: each.state_at(at),
+                    authorised: each.authorised.clone(),
                 })
                 .collect(),
             pending_webhooks: world

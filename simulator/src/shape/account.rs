@@ -19,9 +19,7 @@ pub(crate) fn details(era: Era, account: &Account) -> Value {
                 "retrieved_data": account.retrieved_data,
                 "data_request_id": account.data_request_id,
             });
-            if let Some(reference) = &account.reference {
-                meta["ref"] = json!(reference);
-            }
+            link_meta(&mut meta, account);
             json!({
                 "account": core(era, account), "customer": { "id": account.customer },
                 "meta": meta,
@@ -49,6 +47,18 @@ pub(crate) fn details(era: Era, account: &Account) -> Value {
             },
             "account": core(era, account),
         }),
+    }
+}
+
+/// Adds what the account's link held: its reference, and whatever else was sent with it.
+pub(crate) fn link_meta(meta: &mut Value, account: &Account) {
+    for (name, value) in &account.meta {
+        if meta.get(name).is_none() {
+            meta[name] = value.clone();
+        }
+    }
+    if let Some(reference) = &account.reference {
+        meta["ref"] = json!(reference);
     }
 }
 

@@ -201,4 +201,6 @@ pub struct Script {
     pub delay_ms: u64,
     /// The shape of `account_updated`; if left out, that of the era.
     pub variant: Option<Variant>,
+    /// The shape of `account_connected` or `account_reauthorized`; if left out, that of the era.
+    pub first_variant: Option<Variant>,
 }

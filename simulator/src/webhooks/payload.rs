@@ -2,7 +2,7 @@
 //!
 //! Source: Mono docs, "Webhooks" and the four event pages, 2022 to 2026.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{Kind, Variant, Webhook};
 use crate::{
@@ -75,12 +75,8 @@ fn connected(variant: Variant, webhook: &Webhook, context: &Context<'_>) -> Valu
         }
         Variant::F => {
             let status = webhook.data_status.as_ref().unwrap_or(&account.data_status);
-            let mut meta = Map::new();
-            meta.insert("data_status".to_owned(), json!(status));
-            meta.insert("auth_method".to_owned(), json!(account.auth_method));
-            if let Some(reference) = &account.reference {
-                meta.insert("ref".to_owned(), json!(reference));
-            }
+            let mut meta = json!({ "data_status": status, "auth_method": account.auth_method });
+            shape::link_meta(&mut meta, account);
             json!({ "id": account.id, "customer": account.customer, "meta": meta })
         }
     }
@@ -125,9 +121,7 @@ fn updated(variant: Variant, webhook: &Webhook, context: &Context<'_>) -> Value 
         meta["job_id"] = json!(context.job_id);
         meta["retrieved_data"] = json!(from.retrieved_data);
         meta["data_request_id"] = json!(from.data_request_id);
-        if let Some(reference) = &from.reference {
-            meta["ref"] = json!(reference);
-        }
+        shape::link_meta(&mut meta, from);
         if webhook.has_new_data {
             meta["has_new_data"] = json!(true);
         }

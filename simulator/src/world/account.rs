@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::{mint::Mint, status::DataStatus};
 
@@ -30,6 +31,8 @@ pub struct Account {
     pub customer: String,
     /// `meta.ref` of the link that the account came from.
     pub reference: Option<String>,
+    /// What else the link's `meta` held, which Mono sends along.
+    pub meta: Map<String, Value>,
     /// How much of its data Mono holds.
     pub data_status: DataStatus,
     /// `identity`, `balance`, `transactions`: what can be read. The rest reads as empty.
@@ -113,6 +116,8 @@ pub struct NewAccount {
     pub retrieved_data: Option<Vec<String>>,
     /// Whether the bank asks for the customer again.
     pub needs_reauth: bool,
+    /// Whether it can never be re-authorised.
+    pub not_reauthorisable: bool,
     /// Whether the bank only ever gives the balance.
     pub balance_only: bool,
     /// How many transactions it has; 45 if left out.

@@ -4,7 +4,8 @@ use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::status::DataStatus;
+use super::{bank::Bank, status::DataStatus};
+use crate::clock::now;
 
 /// What a link is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,8 +40,15 @@ pub struct Link {
     pub created_at: DateTime<Utc>,
     /// How long it works, in milliseconds.
     pub lifetime_ms: Option<u64>,
+    /// The bank whose page it opens at.
+    #[serde(skip)]
+    pub(crate) bank: Option<&'static Bank>,
+    /// `internet_banking` or `mobile_banking`, if one was asked for.
+    pub auth_method: Option<String>,
     /// What became of it.
     pub state: LinkState,
+    /// The accounts that it ended in.
+    pub authorised: Vec<String>,
 }
 
 /// What became of a link.
@@ -56,6 +64,31 @@ pub enum LinkState {
 }
 
 impl Link {
+    /// A link to re-authorise `account`, with nothing said about it.
+    pub(crate) fn reauth(code: String, account: &str, customer: String) -> Self {
+        Self { account: Some(account.to_owned()), ..Self::new(code, Scope::Reauth, customer) }
+    }
+
+    /// A link that is for `customer` and nothing more.
+    pub(crate) fn new(code: String, scope: Scope, customer: String) -> Self {
+        Self {
+            code,
+            scope,
+            account: None,
+            customer,
+            customer_name: None,
+            meta: Map::new(),
+            redirect_url: None,
+            expected_number: None,
+            created_at: now(),
+            lifetime_ms: None,
+            bank: None,
+            auth_method: None,
+            state: LinkState::Open,
+            authorised: Vec::new(),
+        }
+    }
+
     /// `meta.ref`.
     pub fn reference(&self) -> Option<&str> {
         self.meta.get("ref").and_then(Value::as_str)
@@ -96,11 +129,42 @@ pub struct Finish {
     /// The status that the data ends in; if left out, the best that this bank gives.
     #[serde(default)]
     pub data_status: Option<DataStatus>,
+    /// Only of a first link: the id of an account that was linked before. The customer chooses the
+    /// same one at the bank again, and Mono gives it a new id.
+    #[serde(default)]
+    pub same_as: Option<String>,
+    /// Only of a first link: how many accounts the customer chooses; 1 if left out. Each has its
+    /// own webhooks, and the code stands for the first.
+    #[serde(default)]
+    pub accounts: Option<usize>,
+}
+
+impl Finish {
+    /// The same, ending in an account that was linked before as `id`.
+    #[must_use]
+    pub fn same_as(mut self, id: &str) -> Self {
+        self.same_as = Some(id.to_owned());
+        self
+    }
+
+    /// The same with this many accounts.
+    #[must_use]
+    pub fn accounts(mut self, count: usize) -> Self {
+        self.accounts = Some(count);
+        self
+    }
+
+    /// The same with data that ends in `status`.
+    #[must_use]
+    pub fn data_status(mut self, status: DataStatus) -> Self {
+        self.data_status = Some(status);
+        self
+    }
 }
 
 impl From<Outcome> for Finish {
     fn from(outcome: Outcome) -> Self {
-        Self { outcome, data_status: None }
+        Self { outcome, data_status: None, same_as: None, accounts: None }
     }
 }
 
@@ -111,6 +175,8 @@ pub struct Finished {
     pub redirect_to: Option<String>,
     /// The account that was authorised, which may not be the one asked for.
     pub account: Option<String>,
+    /// All accounts that were authorised: several only if the visit was to end so.
+    pub accounts: Vec<String>,
     /// The code that `POST /v2/accounts/auth` exchanges for the account's id.
     pub code: Option<String>,
 }

@@ -14,6 +14,14 @@ impl Mint {
         Self(rng)
     }
 
+    /// A stream of its own for whatever is called `name`, the same in every world.
+    pub(crate) fn of(name: &str, stream: u64) -> Self {
+        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        Self::new(hash, stream)
+    }
+
     fn text(&mut self, alphabet: &[u8], length: usize) -> String {
         (0..length).map(|_| char::from(alphabet[self.0.random_range(0..alphabet.len())])).collect()
     }

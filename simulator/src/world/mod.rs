@@ -2,8 +2,11 @@
 //! waits, and what is to be told to the application is queued, not sent.
 
 pub(crate) mod account;
+pub(crate) mod bank;
+pub(crate) mod customer;
 pub(crate) mod finish;
 pub(crate) mod link;
+pub(crate) mod linking;
 pub(crate) mod mint;
 pub(crate) mod refresh;
 pub(crate) mod seed;
@@ -14,7 +17,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
-use self::{account::Account, link::Link, mint::Mint, refresh::Job};
+use self::{account::Account, customer::Customer, link::Link, mint::Mint, refresh::Job};
 use crate::{
     behaviour::Behaviour,
     calls::Calls,
@@ -41,6 +44,9 @@ pub(crate) struct World {
     pub(crate) behaviour: Behaviour,
     pub(crate) script: Script,
     pub(crate) accounts: Vec<Account>,
+    /// What was known of accounts that are gone: a late webhook may still be about one.
+    pub(crate) unlinked: Vec<Account>,
+    pub(crate) customers: Vec<Customer>,
     pub(crate) links: Vec<Link>,
     pub(crate) codes: HashMap<String, Code>,
     pub(crate) jobs: Vec<Job>,
@@ -61,6 +67,7 @@ pub(crate) struct World {
 pub(crate) struct Code {
     pub(crate) account: String,
     pub(crate) made_at: DateTime<Utc>,
+    pub(crate) used: bool,
 }
 
 /// A webhook that was queued and has not been given its time yet.
@@ -74,13 +81,16 @@ pub(crate) struct Posted {
 impl World {
     /// The world of `seed` with `count` accounts, reached by browsers at `base`.
     pub(crate) fn new(seed: u64, count: usize, base: String, webhook_secret: String) -> Self {
+        let accounts = seed::accounts(seed, count);
         Self {
             seed,
             base,
             era: Era::default(),
             behaviour: Behaviour::default(),
             script: Script::default(),
-            accounts: seed::accounts(seed, count),
+            customers: accounts.iter().map(Customer::of).collect(),
+            accounts,
+            unlinked: Vec::new(),
             links: Vec::new(),
             codes: HashMap::new(),
             jobs: Vec::new(),
@@ -113,13 +123,23 @@ impl World {
         self.accounts.iter_mut().find(|account| account.id == id)
     }
 
+    /// Takes account `id` away, with the codes that stand for it.
+    pub(crate) fn forget(&mut self, id: &str) {
+        let (gone, kept) =
+            std::mem::take(&mut self.accounts).into_iter().partition(|account| account.id == id);
+        self.accounts = kept;
+        self.unlinked.extend::<Vec<Account>>(gone);
+        self.codes.retain(|_, code| code.account != id);
+    }
+
     /// The account with this id, made up if there is none: a webhook may be about anybody.
     pub(crate) fn account_or_stranger(&self, id: &str) -> Account {
         let stranger = || {
             let new = account::NewAccount { id: Some(id.to_owned()), ..Default::default() };
             seed::account(&mut Mint::new(self.seed, STRANGERS), new, now())
         };
-        self.account(id).cloned().unwrap_or_else(stranger)
+        let gone = || self.unlinked.iter().find(|account| account.id == id);
+        self.account(id).or_else(gone).cloned().unwrap_or_else(stranger)
     }
 
     /// The next number of a webhook or delivery.

@@ -4,8 +4,11 @@
 
 use chrono::{DateTime, Duration, Utc};
 
+use serde_json::Map;
+
 use super::{
     account::{Account, Institution, NewAccount, Transaction},
+    bank::{self, Bank},
     mint::Mint,
     status::DataStatus,
 };
@@ -16,13 +19,6 @@ const FIRST_NAMES: [&str; 12] = [
 ];
 const LAST_NAMES: [&str; 8] =
     ["SAMPLE", "EXAMPLE", "SPECIMEN", "MODEL", "PATTERN", "TRIAL", "DRAFT", "OUTLINE"];
-const BANKS: [(&str, &str); 5] = [
-    ("Example Bank", "058"),
-    ("Specimen Bank", "035"),
-    ("Sample Microfinance Bank", "090267"),
-    ("Model Trust Bank", "000018"),
-    ("Pattern Savings Bank", "011"),
-];
 const KINDS: [&str; 5] = [
     "SAVINGS_ACCOUNT",
     "SAVINGS",
@@ -108,7 +104,7 @@ pub(crate) fn account(mint: &mut Mint, new: NewAccount, now: DateTime<Utc>) -> A
     let drawn_name = format!("{} {}", mint.pick(&FIRST_NAMES), mint.pick(&LAST_NAMES));
     let drawn_number = format!("0{}", mint.digits(9));
     let drawn_balance = mint.between(1_000_000, 90_000_000);
-    let (drawn_bank, bank_code) = mint.pick(&BANKS);
+    let drawn_bank = mint.pick(&bank::SEEDED);
     let drawn_kind = mint.pick(&KINDS);
     let status = new.data_status.unwrap_or(DataStatus::Available);
     let retrieved = new.retrieved_data.or_else(|| status.usually_retrieved()).unwrap_or_default();
@@ -120,20 +116,15 @@ pub(crate) fn account(mint: &mut Mint, new: NewAccount, now: DateTime<Utc>) -> A
         balance: new.balance.unwrap_or(drawn_balance),
         kind: new.kind.unwrap_or_else(|| drawn_kind.to_owned()),
         bvn: Some(format!("22{}", mint.digits(9))),
-        institution: Institution {
-            id: mint.id(),
-            name: new.bank.unwrap_or_else(|| drawn_bank.to_owned()),
-            bank_code: bank_code.to_owned(),
-            kind: "PERSONAL_BANKING".to_owned(),
-            camel_case: false,
-        },
+        institution: institution(new.bank, &drawn_bank, mint.id()),
         auth_method: mint.pick(&["internet_banking", "mobile_banking"]).to_owned(),
         customer: mint.id(),
+        meta: Map::new(),
         reference: Some(new.reference.unwrap_or_else(|| format!("seed-{}", mint.digits(8)))),
         data_status: status,
         retrieved_data: retrieved,
         needs_reauth: new.needs_reauth,
-        reauthorisable: true,
+        reauthorisable: !new.not_reauthorisable,
         balance_only: new.balance_only,
         account_match: None,
         data_request_id: format!("AL{}", mint.capitals(10)),
@@ -143,6 +134,14 @@ pub(crate) fn account(mint: &mut Mint, new: NewAccount, now: DateTime<Utc>) -> A
     };
     account.transactions = transactions(mint, account.balance, new.transactions.unwrap_or(45), now);
     account
+}
+
+/// The bank that was drawn, or another that was named: that one has an id of its own.
+fn institution(named: Option<String>, drawn: &Bank, own_id: String) -> Institution {
+    match named {
+        Some(name) => Institution { id: own_id, name, ..drawn.into() },
+        None => drawn.into(),
+    }
 }
 
 /// `count` transactions, newest first, that end in `balance` at `now`.

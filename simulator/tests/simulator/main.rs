@@ -4,6 +4,7 @@
 
 mod control;
 mod faults;
+mod linking;
 mod page;
 mod reads;
 mod reauth;

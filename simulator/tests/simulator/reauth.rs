@@ -86,7 +86,7 @@ async fn an_early_read_after_a_reauthorisation_returns_old_data() {
 
     let until_updated = Some(DataStatus::Processing);
     here.simulator.set_behaviour(Behaviour { until_updated, ..Behaviour::default() });
-    let finish = Finish { outcome: Outcome::Approve, data_status: Some(DataStatus::Partial) };
+    let finish = Finish::from(Outcome::Approve).data_status(DataStatus::Partial);
     here.simulator.finish_widget(ASKING, finish).unwrap();
     assert_eq!(here.read(&path).await["data"]["meta"]["data_status"], "PROCESSING");
     here.simulator.deliver_all().await;
