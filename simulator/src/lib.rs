@@ -67,6 +67,7 @@ pub use webhooks::{Kind, Oddity, Order, Script, Variant, Webhook, queue::Deliver
 pub use world::{
     account::{Account, Institution, NewAccount, Transaction},
     customer::Customer,
+    job::{Job, JobEnd, JobKind, JobOutcome, JobState},
     link::{Finish, Finished, Link, LinkState, Outcome, Scope},
     status::DataStatus,
 };

@@ -10,13 +10,14 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{
-    refresh::{realtime, with_session},
+    refresh::{realtime, with_session, wording},
     reply, unknown_account,
 };
 use crate::{
     Simulator,
     shape::{account as shape, completed, ok},
     webhooks::Kind,
+    world::job::JobKind,
 };
 
 /// `GET /accounts/{id}`.
@@ -55,19 +56,19 @@ pub(crate) async fn balance(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let (era, answer, session) = simulator.act(|world| {
-        let era = world.era;
+    let (words, answer, session) = simulator.act(|world| {
+        let (era, words) = (world.era, wording(world));
         if world.account(&id).is_none() {
-            return (era, unknown_account(era), None);
+            return (words, unknown_account(era), None);
         }
-        let session = realtime(&headers).then(|| world.realtime(&id, "balance"));
+        let session = realtime(era, &headers).then(|| world.realtime(&id, JobKind::Balance));
         let answer = match world.account(&id) {
             Some(account) => ok(era, completed(era), shape::balance(era, account)),
             None => unknown_account(era),
         };
-        (era, answer, session)
+        (words, answer, session)
     });
-    with_session(era, answer, session)
+    with_session(words, answer, session)
 }
 
 /// `POST /accounts/{id}/unlink`: the account is gone for good.

@@ -9,7 +9,7 @@ use axum::{
 };
 
 use super::{
-    refresh::{realtime, with_session},
+    refresh::{realtime, with_session, wording},
     unknown_account,
 };
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
         failed,
         transactions::{self as shape, day},
     },
+    world::job::JobKind,
 };
 
 /// How many transactions a page has if nobody says otherwise.
@@ -33,24 +34,24 @@ pub(crate) async fn page(
     headers: HeaderMap,
 ) -> Response {
     let query = parse(&raw);
-    let (era, answer, session) = simulator.act(|world| {
-        let era = world.era;
+    let (words, answer, session) = simulator.act(|world| {
+        let (era, words) = (world.era, wording(world));
         let query = match &query {
             Ok(query) => query,
-            Err(message) => return (era, failed(era, StatusCode::BAD_REQUEST, message), None),
+            Err(message) => return (words, failed(era, StatusCode::BAD_REQUEST, message), None),
         };
         if world.account(&id).is_none() {
-            return (era, unknown_account(era), None);
+            return (words, unknown_account(era), None);
         }
-        let session = realtime(&headers).then(|| world.realtime(&id, "transactions"));
+        let session = realtime(era, &headers).then(|| world.realtime(&id, JobKind::Transactions));
         let links = world.behaviour.next_links;
         let answer = match world.account(&id) {
             Some(account) => shape::page(era, account, query, links, &world.base),
             None => unknown_account(era),
         };
-        (era, answer, session)
+        (words, answer, session)
     });
-    with_session(era, answer, session)
+    with_session(words, answer, session)
 }
 
 fn parse(raw: &HashMap<String, String>) -> Result<shape::Query, String> {

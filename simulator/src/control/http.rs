@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 use super::{Announce, Refusal, StatusChange, WidgetLink};
 use crate::{
     Simulator, behaviour::Behaviour, faults::Fault, shape::Era, webhooks::Script,
-    webhooks::Webhook, world::account::NewAccount, world::link::Finish,
+    webhooks::Webhook, world::account::NewAccount, world::job::JobEnd, world::job::JobKind,
+    world::link::Finish,
 };
 
 impl IntoResponse for Refusal {
@@ -45,6 +46,8 @@ pub(crate) fn router() -> Router<Simulator> {
         .route("/_simulator/links/{code}/outcome", post(finish_link))
         .route("/_simulator/tokens/{code}/outcome", post(finish_link))
         .route("/_simulator/links/by-reference/{reference}/outcome", post(finish_by_reference))
+        .route("/_simulator/jobs/{id}/outcome", post(end_job))
+        .route("/_simulator/accounts/{id}/jobs/{kind}/outcome", post(end_running_job))
         .route("/_simulator/webhooks", post(send_webhook))
         .route("/_simulator/webhooks/url", post(webhook_url))
         .route("/_simulator/webhooks/script", post(script))
@@ -141,6 +144,20 @@ async fn set_reauthorisable(State(simulator): Here, Path(id): Path<String>, body
     done(format!("account {id} {can} be re-authorised"))
 }
 
+async fn end_job(State(simulator): Here, Path(id): Path<String>, body: String) -> Told {
+    Ok(Json(json!(simulator.end_job(&id, read::<JobEnd>(&body)?)?)))
+}
+
+async fn end_running_job(
+    State(simulator): Here,
+    Path((id, kind)): Path<(String, String)>,
+    body: String,
+) -> Told {
+    let kind: JobKind = serde_json::from_value(json!(kind))
+        .map_err(|error| Refusal::Invalid(format!("kind of job: {error}")))?;
+    Ok(Json(json!(simulator.end_running_job(&id, kind, read::<JobEnd>(&body)?)?)))
+}
+
 async fn send_webhook(State(simulator): Here, body: String) -> Told {
     let number = simulator.send_webhook(read::<Webhook>(&body)?)?;
     Ok(Json(json!({ "message": format!("webhook {number} is queued"), "number": number })))
@@ -219,7 +236,8 @@ async fn lost(Path(rest): Path<String>) -> Refusal {
         "there is nothing at /_simulator/{rest}; there are state, calls, accounts, \
          accounts/ID/status, accounts/ID/require-reauth, accounts/ID/outcome, \
          accounts/ID/widget-reauth, accounts/ID/reauthorisable, widget-link, links/CODE/outcome, \
-         links/by-reference/REF/outcome, tokens/TOKEN/outcome, webhooks, webhooks/url, \
+         links/by-reference/REF/outcome, tokens/TOKEN/outcome, jobs/ID/outcome, \
+         accounts/ID/jobs/KIND/outcome, webhooks, webhooks/url, \
          webhooks/script, webhooks/deliver, faults, behaviour, era and reset"
     ))
 }

@@ -1,6 +1,7 @@
 //! How a test or a person moves the world: typed methods here, the same over HTTP in `http`.
 
 pub(crate) mod http;
+mod jobs;
 pub(crate) mod report;
 
 use std::{error::Error, fmt};

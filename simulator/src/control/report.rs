@@ -11,6 +11,7 @@ use crate::{
     shape::Era,
     webhooks::{Kind, queue::Delivery},
     world::{
+        job::Job,
         link::{LinkState, Scope},
         status::DataStatus,
     },
@@ -29,6 +30,8 @@ pub struct State {
     pub accounts: Vec<AccountState>,
     /// The hosted links, oldest first.
     pub links: Vec<LinkReport>,
+    /// The jobs, oldest first: real-time sessions and products.
+    pub jobs: Vec<Job>,
     /// The webhooks that wait, in the order in which they will leave.
     pub pending_webhooks: Vec<Pending>,
     /// The webhooks that left, oldest first.
@@ -118,6 +121,7 @@ impl Simulator {
                     authorised: each.authorised.clone(),
                 })
                 .collect(),
+            jobs: world.jobs.clone(),
             pending_webhooks: world
                 .queue
                 .iter()

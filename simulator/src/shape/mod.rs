@@ -3,6 +3,7 @@
 //! The era shapes every answer, whatever path it was asked at.
 
 pub(crate) mod account;
+pub(crate) mod income;
 pub(crate) mod transactions;
 
 use axum::http::StatusCode;

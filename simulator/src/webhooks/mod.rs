@@ -1,6 +1,7 @@
 //! What Mono would tell the application, and in which of its many ways.
 
 pub(crate) mod payload;
+pub(crate) mod products;
 pub(crate) mod queue;
 pub(crate) mod sender;
 pub(crate) mod variants;
@@ -29,6 +30,16 @@ pub enum Kind {
     AccountUnlinked,
     /// `mono.accounts.jobs.update`.
     JobUpdate,
+    /// The income of an account, which was asked for.
+    AccountIncome,
+    /// What its customer can afford.
+    AccountCreditWorthiness,
+    /// Categories are in.
+    TransactionCategorisation,
+    /// Metadata is in.
+    TransactionMetadata,
+    /// Insights are in.
+    StatementInsights,
     /// An event that no documentation names.
     Unknown,
     /// `mono.events.webhook_test`.
@@ -47,6 +58,11 @@ impl Kind {
             Self::AccountSynced => "mono.events.account_synced",
             Self::AccountUnlinked => "mono.events.account_unlinked",
             Self::JobUpdate => "mono.accounts.jobs.update",
+            Self::AccountIncome => "mono.events.account_income",
+            Self::AccountCreditWorthiness => "mono.events.account_credit_worthiness",
+            Self::TransactionCategorisation => "mono.events.transaction_categorisation",
+            Self::TransactionMetadata => "mono.events.transaction_metadata",
+            Self::StatementInsights => "mono.events.statement_insights",
             Self::Unknown => "mono.events.something_unheard_of",
             Self::Test => "mono.events.webhook_test",
         }
@@ -126,6 +142,9 @@ pub struct Webhook {
     /// Its `event_id`; drawn if left out.
     #[serde(default)]
     pub event_id: Option<String>,
+    /// Its name, in place of the usual one: Mono's pages print several for some events.
+    #[serde(default)]
+    pub event: Option<String>,
     /// What goes wrong with it.
     #[serde(default)]
     pub oddity: Oddity,
@@ -143,6 +162,7 @@ impl Webhook {
             has_new_data: false,
             job_id: None,
             event_id: None,
+            event: None,
             oddity: Oddity::None,
         }
     }
@@ -151,6 +171,20 @@ impl Webhook {
     #[must_use]
     pub fn variant(mut self, variant: Variant) -> Self {
         self.variant = Some(variant);
+        self
+    }
+
+    /// The same under another name, such as `mono.events.unlinked`.
+    #[must_use]
+    pub fn named(mut self, event: &str) -> Self {
+        self.event = Some(event.to_owned());
+        self
+    }
+
+    /// The same, belonging to this job.
+    #[must_use]
+    pub fn job_id(mut self, id: &str) -> Self {
+        self.job_id = Some(id.to_owned());
         self
     }
 

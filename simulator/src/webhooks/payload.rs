@@ -4,11 +4,14 @@
 
 use serde_json::{Value, json};
 
-use super::{Kind, Variant, Webhook};
+use super::{Kind, Variant, Webhook, products};
 use crate::{
     clock::iso,
     shape::{Era, account as shape},
-    world::account::Account,
+    world::{
+        account::Account,
+        job::{Job, JobKind},
+    },
 };
 
 /// Mono's id of the application, the same in every world.
@@ -19,9 +22,13 @@ pub(crate) const BUSINESS: &str = "60bb00000000000000000001";
 /// What a payload is made of besides the webhook itself.
 pub(crate) struct Context<'a> {
     pub(crate) era: Era,
+    /// Whether events of products have a name of their own in the sandbox.
+    pub(crate) sandbox: bool,
     pub(crate) account: &'a Account,
     pub(crate) event_id: &'a str,
     pub(crate) job_id: &'a str,
+    /// The job itself, if there is one.
+    pub(crate) job: Option<&'a Job>,
     pub(crate) now: String,
 }
 
@@ -34,13 +41,15 @@ pub(crate) fn body(webhook: &Webhook, context: &Context<'_>) -> Value {
         Kind::AccountConnected => connected(variant, webhook, context),
         Kind::AccountUpdated if variant == Variant::D => return pasted(webhook, context),
         Kind::AccountUpdated => updated(variant, webhook, context),
-        Kind::ReauthorisationRequired => match variant {
-            Variant::B => json!({ "account": { "id": id } }),
-            Variant::C => json!({ "id": id }),
-            Variant::Old | Variant::A | Variant::D | Variant::E | Variant::F => {
-                json!({ "account": { "_id": id } })
+        Kind::ReauthorisationRequired | Kind::AccountReauthorized | Kind::SyncFailed => {
+            match variant {
+                Variant::B => json!({ "account": { "id": id } }),
+                Variant::C => json!({ "id": id }),
+                Variant::Old | Variant::A | Variant::D | Variant::E | Variant::F => {
+                    json!({ "account": { "_id": id } })
+                }
             }
-        },
+        }
         Kind::AccountUnlinked => match variant {
             Variant::A => json!({ "account": { "_id": id } }),
             Variant::Old | Variant::B | Variant::C | Variant::D | Variant::E | Variant::F => {
@@ -49,11 +58,18 @@ pub(crate) fn body(webhook: &Webhook, context: &Context<'_>) -> Value {
         },
         Kind::JobUpdate => job(variant, webhook, context),
         Kind::Test => json!({}),
-        Kind::AccountReauthorized | Kind::SyncFailed | Kind::AccountSynced | Kind::Unknown => {
-            json!({ "account": { "_id": id } })
-        }
+        Kind::AccountIncome
+        | Kind::AccountCreditWorthiness
+        | Kind::TransactionCategorisation
+        | Kind::TransactionMetadata
+        | Kind::StatementInsights => products::data(webhook, context),
+        Kind::AccountSynced | Kind::Unknown => json!({ "account": { "_id": id } }),
     };
-    let mut event = json!({ "event": webhook.kind.event(), "data": data });
+    let mut event = json!({ "event": name(webhook, context), "data": data });
+    if webhook.kind == Kind::AccountCreditWorthiness && variant == Variant::B {
+        // Sic: the page nests the whole event when the product fails.
+        return json!({ "data": event });
+    }
     if variant == Variant::F {
         event["event_id"] = json!(context.event_id);
         event["timestamp"] = json!(context.now);
@@ -63,6 +79,17 @@ pub(crate) fn body(webhook: &Webhook, context: &Context<'_>) -> Value {
         }
     }
     event
+}
+
+/// The event's name: the usual one, unless another was asked for or it is still that of a sandbox.
+fn name(webhook: &Webhook, context: &Context<'_>) -> String {
+    let usual = webhook.kind.event();
+    let prefixed = matches!(webhook.kind, Kind::AccountIncome | Kind::AccountCreditWorthiness);
+    match &webhook.event {
+        Some(name) => name.clone(),
+        None if prefixed && context.sandbox => usual.replace(".account_", ".sandbox_account_"),
+        None => usual.to_owned(),
+    }
 }
 
 fn connected(variant: Variant, webhook: &Webhook, context: &Context<'_>) -> Value {
@@ -157,7 +184,7 @@ fn pasted(webhook: &Webhook, context: &Context<'_>) -> Value {
 
 fn job(variant: Variant, webhook: &Webhook, context: &Context<'_>) -> Value {
     let id = context.account.id.as_str();
-    let name = "jobs.accounts.sync_statement";
+    let name = context.job.map_or(JobKind::Transactions, |job| job.kind).session_name();
     let status = webhook.sync_status.as_deref();
     if variant == Variant::B {
         return json!({

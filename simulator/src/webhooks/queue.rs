@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Kind, Oddity, Webhook};
-use crate::world::status::DataStatus;
+use crate::world::{job::JobKind, status::DataStatus};
 
 /// What happens in the world when a webhook's turn comes.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,8 +18,24 @@ pub(crate) enum Effect {
     None,
     /// The account's data comes in, or fails to.
     DataIn { status: Option<DataStatus>, fresh: bool },
-    /// A job ends in this status.
-    JobEnds { job: String, status: &'static str },
+    /// A real-time session ends: well, unless the bank has come to ask for the customer.
+    SessionEnds { job: String },
+    /// What a real-time session fetches comes in.
+    PartIn { job: String, kind: JobKind },
+    /// A product is done.
+    ProductEnds { job: String },
+}
+
+impl Effect {
+    /// Whether it is an end of job `id`.
+    pub(crate) fn ends(&self, id: &str) -> bool {
+        match self {
+            Self::None | Self::DataIn { .. } => false,
+            Self::SessionEnds { job } | Self::PartIn { job, .. } | Self::ProductEnds { job } => {
+                job == id
+            }
+        }
+    }
 }
 
 /// A webhook that waits.
@@ -102,6 +118,11 @@ impl Queue {
     pub(crate) fn take(&mut self, number: u64) -> Option<Queued> {
         let at = self.0.iter().position(|item| item.number == number)?;
         self.0.remove(at)
+    }
+
+    /// Lets only those wait that `keep` says.
+    pub(crate) fn retain(&mut self, keep: impl FnMut(&Queued) -> bool) {
+        self.0.retain(keep);
     }
 
     /// Takes whatever is next.

@@ -10,9 +10,16 @@ pub(crate) fn of(kind: Kind) -> &'static [Variant] {
         Kind::AccountConnected => &[Old, A, B, C, E, F],
         Kind::AccountUpdated => &[Old, A, B, C, D, E, F],
         Kind::ReauthorisationRequired => &[Old, A, B, C, F],
-        Kind::AccountReauthorized => &[Old, A, F],
+        Kind::AccountReauthorized | Kind::SyncFailed => &[Old, A, B, C, F],
         Kind::AccountUnlinked | Kind::JobUpdate => &[Old, A, B, F],
-        Kind::SyncFailed | Kind::AccountSynced | Kind::Unknown | Kind::Test => &[Old, F],
+        Kind::AccountCreditWorthiness => &[Old, B, F],
+        Kind::AccountSynced
+        | Kind::AccountIncome
+        | Kind::TransactionCategorisation
+        | Kind::TransactionMetadata
+        | Kind::StatementInsights
+        | Kind::Unknown
+        | Kind::Test => &[Old, F],
     }
 }
 
@@ -35,6 +42,11 @@ pub(crate) fn usual(kind: Kind, era: Era) -> Variant {
             | Kind::AccountSynced
             | Kind::AccountUnlinked
             | Kind::JobUpdate
+            | Kind::AccountIncome
+            | Kind::AccountCreditWorthiness
+            | Kind::TransactionCategorisation
+            | Kind::TransactionMetadata
+            | Kind::StatementInsights
             | Kind::Unknown
             | Kind::Test,
             Era::V2_2026 | Era::V2_2024 | Era::V1 | Era::Legacy,

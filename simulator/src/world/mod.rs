@@ -5,19 +5,22 @@ pub(crate) mod account;
 pub(crate) mod bank;
 pub(crate) mod customer;
 pub(crate) mod finish;
+pub(crate) mod job;
 pub(crate) mod link;
 pub(crate) mod linking;
 pub(crate) mod mint;
+pub(crate) mod product;
 pub(crate) mod refresh;
 pub(crate) mod seed;
 pub(crate) mod status;
+pub(crate) mod sync;
 pub(crate) mod turn;
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
-use self::{account::Account, customer::Customer, link::Link, mint::Mint, refresh::Job};
+use self::{account::Account, customer::Customer, job::Job, link::Link, mint::Mint};
 use crate::{
     behaviour::Behaviour,
     calls::Calls,
@@ -50,6 +53,8 @@ pub(crate) struct World {
     pub(crate) links: Vec<Link>,
     pub(crate) codes: HashMap<String, Code>,
     pub(crate) jobs: Vec<Job>,
+    /// When each account was last synced by hand.
+    pub(crate) synced: HashMap<String, DateTime<Utc>>,
     pub(crate) faults: Vec<Fault>,
     pub(crate) queue: Queue,
     pub(crate) posted: Vec<Posted>,
@@ -94,6 +99,7 @@ impl World {
             links: Vec::new(),
             codes: HashMap::new(),
             jobs: Vec::new(),
+            synced: HashMap::new(),
             faults: Vec::new(),
             queue: Queue::default(),
             posted: Vec::new(),

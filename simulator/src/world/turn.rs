@@ -2,9 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::{World, account::Account, status::DataStatus};
+use super::{
+    World,
+    account::Account,
+    job::{JobOutcome, JobState},
+    status::DataStatus,
+};
 use crate::{
     clock::{iso, now},
+    shape::Era,
     webhooks::{
         Oddity, Webhook,
         payload::{self, Context},
@@ -23,9 +29,11 @@ impl World {
         let account = self.account_or_stranger(webhook.account.as_deref().unwrap_or_default());
         let context = Context {
             era: self.era,
+            sandbox: self.behaviour.sandbox_prefix.unwrap_or(self.era != Era::V2_2026),
             account: &account,
             event_id: &event_id,
             job_id: &job_id,
+            job: self.jobs.iter().find(|job| job.id == job_id),
             now: iso(caused_at.unwrap_or_else(now)),
         };
         let mut body = payload::body(&webhook, &context);
@@ -82,11 +90,25 @@ impl World {
         let id = webhook.account.clone().unwrap_or_default();
         match effect {
             Effect::None => {}
-            Effect::JobEnds { job, status } => {
-                if let Some(job) = self.jobs.iter_mut().find(|each| each.id == *job) {
-                    job.status = status;
-                }
+            Effect::SessionEnds { job } => {
+                let Some(job) = self.jobs.iter().find(|each| each.id == *job).cloned() else {
+                    return;
+                };
+                let outcome = if self.needs_reauth(&id) {
+                    JobOutcome::ReauthorisationRequired
+                } else {
+                    JobOutcome::Finished
+                };
+                self.close_job(&job.id, outcome.state());
+                webhook.sync_status = self.job_update(&job, outcome).sync_status;
             }
+            Effect::PartIn { kind, .. } if !self.needs_reauth(&id) => {
+                webhook.has_new_data |= self.fetch_part(&id, *kind);
+            }
+            Effect::PartIn { .. } => {
+                webhook.sync_status = Some("REAUTHORISATION_REQUIRED".to_owned());
+            }
+            Effect::ProductEnds { job } => self.end_product(job, JobState::Finished),
             Effect::DataIn { status, fresh } => {
                 webhook.has_new_data |= self.data_in(&id, status.clone(), *fresh);
             }

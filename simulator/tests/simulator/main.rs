@@ -10,5 +10,6 @@ mod reads;
 mod reauth;
 mod refresh;
 mod support;
+mod sync;
 mod webhooks;
 mod world;
