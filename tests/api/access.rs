@@ -11,12 +11,16 @@ use crate::support::*;
 pub(crate) const SECRET: &str = "a secret of at least thirty-two bytes";
 
 pub(crate) fn token(world: &World, scope: &str, accounts: &[&str]) -> String {
+    token_of(world, "ada", scope, accounts)
+}
+
+pub(crate) fn token_of(world: &World, sub: &str, scope: &str, accounts: &[&str]) -> String {
     let exp = (world.clock.now() + Duration::seconds(60)).timestamp();
-    let claims = json!({ "sub": "ada", "exp": exp, "scope": scope, "accounts": accounts });
+    let claims = json!({ "sub": sub, "exp": exp, "scope": scope, "accounts": accounts });
     encode(&Header::default(), &claims, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap()
 }
 
-async fn world_with_tokens() -> World {
+pub(crate) async fn world_with_tokens() -> World {
     let mut world = World::new().await;
     let mut config = world.config();
     let verifier = Verifier::hs256(&SecretString::from(SECRET), None, None);
@@ -27,7 +31,12 @@ async fn world_with_tokens() -> World {
     world
 }
 
-async fn ask_as(world: &World, token: &str, query: &str, variables: Value) -> (u16, Value) {
+pub(crate) async fn ask_as(
+    world: &World,
+    token: &str,
+    query: &str,
+    variables: Value,
+) -> (u16, Value) {
     let body = json!({ "query": query, "variables": variables });
     let request = world.http().post(world.url(0, "/graphql")).json(&body);
     let response = request.header("authorization", format!("Bearer {token}")).send().await.unwrap();

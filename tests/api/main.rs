@@ -13,6 +13,7 @@ mod frames;
 mod framing;
 mod leftovers;
 mod limits;
+mod link;
 mod raw;
 mod reauth;
 mod replicas;
