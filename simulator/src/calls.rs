@@ -97,11 +97,13 @@ pub(crate) fn of_interest(headers: &HeaderMap) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// `path` with `{id}` in place of whatever follows `accounts/` and `jobs/`.
+/// `path` with `{id}` in place of whatever follows `accounts/`, `jobs/`,
+/// `customers/` and `record/`.
 fn pattern(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
-        let variable = matches!(parts.last(), Some(&"accounts") | Some(&"jobs"));
+        let variable =
+            matches!(parts.last(), Some(&("accounts" | "jobs" | "customers" | "record")));
         let named = matches!(part, "initiate" | "auth");
         parts.push(if variable && !named { "{id}" } else { part });
     }

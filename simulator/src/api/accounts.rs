@@ -71,6 +71,12 @@ pub(crate) async fn balance(
     with_session(words, answer, session)
 }
 
+/// `GET /users/stats/wallet`: what is left to pay for live calls, in minor units.
+pub(crate) async fn wallet(State(simulator): State<Simulator>) -> Response {
+    let era = simulator.with(|world| world.era);
+    reply(ok(era, completed(era), json!({ "balance": 5_000_000 })))
+}
+
 /// `POST /accounts/{id}/unlink`: the account is gone for good.
 pub(crate) async fn unlink(State(simulator): State<Simulator>, Path(id): Path<String>) -> Response {
     reply(simulator.act(|world| {

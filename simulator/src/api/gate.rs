@@ -59,7 +59,8 @@ pub(crate) async fn gate(
         at: now(),
     };
     let key = parts.headers.get("mono-sec-key").map(HeaderValue::as_bytes);
-    let authorised = key == Some(simulator.secret_key().as_bytes());
+    // The widget asks for the list of banks, and has no secret.
+    let authorised = path == "/coverage" || key == Some(simulator.secret_key().as_bytes());
     let (era, faults) = simulator.with(|world| {
         world.calls.begin(call);
         let faults =

@@ -7,8 +7,11 @@ use serde_json::{Map, Value, json};
 use super::Era;
 use crate::{
     clock::iso,
-    world::{account::Account, status::DataStatus},
+    world::{account::Account, mint::Mint, status::DataStatus},
 };
+
+/// What session ids are drawn from, apart from everything else of an account.
+const SESSIONS: u64 = 3;
 
 /// What `GET /accounts/{id}` has in `data`, or as its whole body in the legacy era.
 pub(crate) fn details(era: Era, account: &Account) -> Value {
@@ -18,6 +21,7 @@ pub(crate) fn details(era: Era, account: &Account) -> Value {
                 "data_status": account.data_status, "auth_method": account.auth_method,
                 "retrieved_data": account.retrieved_data,
                 "data_request_id": account.data_request_id,
+                "session_id": Mint::of(&account.id, SESSIONS).token(16),
             });
             link_meta(&mut meta, account);
             json!({

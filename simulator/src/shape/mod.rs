@@ -3,7 +3,12 @@
 //! The era shapes every answer, whatever path it was asked at.
 
 pub(crate) mod account;
+pub(crate) mod enrichment;
+pub(crate) mod flows;
 pub(crate) mod income;
+pub(crate) mod institutions;
+pub(crate) mod person;
+pub(crate) mod statement;
 pub(crate) mod transactions;
 
 use axum::http::StatusCode;

@@ -56,6 +56,15 @@ async fn every_lever_is_within_reach() {
         ("accounts/chosen/require-reauth", json!({ "announce": "job" })),
         ("accounts/chosen/require-reauth", json!({ "announce": "none" })),
         ("accounts/chosen/outcome", json!({ "outcome": "other_account" })),
+        ("accounts/chosen/widget-reauth", json!({ "outcome": "close" })),
+        ("accounts/chosen/reauthorisable", json!({ "reauthorisable": false })),
+        ("widget-link", json!({ "reference": "widget-0001", "meta": { "campaign": "june" } })),
+        ("widget-link", json!({ "finish": { "outcome": "approve", "same_as": "chosen" } })),
+        ("webhooks", json!({ "account": "chosen", "kind": "account_income", "job_id": "1" })),
+        (
+            "webhooks",
+            json!({ "account": "c", "kind": "account_unlinked", "event": "mono.events.unlinked" }),
+        ),
         ("webhooks", json!({ "account": "chosen", "kind": "account_updated", "variant": "D" })),
         ("webhooks", json!({ "kind": "unknown", "oddity": "no_event_id" })),
         (
@@ -87,6 +96,23 @@ async fn refusals_say_what_would_be_right() {
         ("accounts/none/status", json!({ "data_status": "FAILED" }), 404, "none"),
         ("links/none/outcome", json!({ "outcome": "approve" }), 404, "none"),
         ("links/none/outcome", json!({ "outcome": "sing" }), 400, "other_account"),
+        ("tokens/none/outcome", json!({ "outcome": "approve" }), 404, "none"),
+        ("jobs/none/outcome", json!({ "outcome": "failed" }), 404, "no job"),
+        ("accounts/none/jobs/income/outcome", json!({ "outcome": "failed" }), 404, "hold_jobs"),
+        ("accounts/none/jobs/tea/outcome", json!({ "outcome": "failed" }), 400, "statement"),
+        ("widget-link", json!({ "customer": "none" }), 404, "customers"),
+        (
+            "widget-link",
+            json!({ "finish": { "outcome": "approve", "same_as": "none" } }),
+            404,
+            "same_as",
+        ),
+        (
+            "widget-link",
+            json!({ "finish": { "outcome": "approve", "accounts": 0 } }),
+            400,
+            "at least 1",
+        ),
         ("nowhere", json!({}), 404, "webhooks/script"),
     ] {
         let (status, answer) = post(&here, path, body).await;

@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod control;
+mod data;
 mod faults;
 mod linking;
 mod page;
+mod products;
 mod reads;
 mod reauth;
 mod refresh;

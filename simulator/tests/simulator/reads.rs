@@ -41,6 +41,7 @@ async fn details_are_as_documented_in_2026() {
     let body = here.read(&format!("/v2/accounts/{HEALTHY}")).await;
     assert_eq!(body["status"], "successful");
     let bvn = account.bvn.unwrap();
+    let session = body["data"]["meta"]["session_id"].as_str().unwrap();
     assert_eq!(
         body["data"],
         json!({
@@ -58,6 +59,7 @@ async fn details_are_as_documented_in_2026() {
                 "data_status": "AVAILABLE", "auth_method": account.auth_method,
                 "retrieved_data": ["identity", "balance", "transactions"],
                 "ref": account.reference, "data_request_id": account.data_request_id,
+                "session_id": session,
             },
         })
     );
