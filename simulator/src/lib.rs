@@ -32,6 +32,45 @@
 //!
 //! Accounts beyond the eighth are `AVAILABLE`, in NGN, with 45 transactions.
 //!
+//! # What it answers
+//!
+//! Every endpoint of Mono's account flows, under `/v2`, and under `/v1` and without a version what
+//! existed then: links, exchange, the legacy re-authorisation token and manual sync, real-time
+//! sessions with their jobs, details, balance, transactions, identity, income and its records,
+//! credits, debits, assets, earnings, statements as JSON and PDF, creditworthiness, enrichments,
+//! unlinking, institutions (`/v3`, `/coverage`) and customers. Not the Partners API. The era decides
+//! the shape of an answer, the path decides nothing. Shapes that Mono prints nowhere (income
+//! records, assets, earnings, customers, enrichment records, statements as JSON in v2, how a product
+//! fails) are made up, and each says so where it is made.
+//!
+//! # Levers
+//!
+//! Each is a method of [`Simulator`] and the same under `/_simulator`, with a JSON body.
+//!
+//! | `POST /_simulator/…` | method | what it does |
+//! | --- | --- | --- |
+//! | `accounts` | [`Simulator::add_account`] | adds an account |
+//! | `accounts/ID/status` | [`Simulator::set_status`] | changes its data status |
+//! | `accounts/ID/require-reauth` | [`Simulator::require_reauth`] | its bank asks for the customer |
+//! | `accounts/ID/reauthorisable` | [`Simulator::set_reauthorisable`] | whether it can be re-authorised at all |
+//! | `accounts/ID/outcome`, `accounts/ID/widget-reauth` | [`Simulator::finish_widget`] | ends a re-authorisation in the widget, without a link |
+//! | `widget-link` | [`Simulator::link_by_widget`] | ends a first link in the widget, without a call |
+//! | `links/CODE/outcome`, `tokens/TOKEN/outcome` | [`Simulator::finish_link`] | ends a visit to a hosted link, or to the widget with a token |
+//! | `links/by-reference/REF/outcome` | [`Simulator::finish_by_reference`] | the same by `meta.ref` |
+//! | `jobs/ID/outcome` | [`Simulator::end_job`] | ends a real-time session or a product |
+//! | `accounts/ID/jobs/KIND/outcome` | [`Simulator::end_running_job`] | the same by account and kind |
+//! | `webhooks` | [`Simulator::send_webhook`] | says anything, true or not |
+//! | `webhooks/url` | [`Simulator::set_webhook_url`] | where webhooks go |
+//! | `webhooks/script` | [`Simulator::script`] | order, copies, losses and shapes of an approval's webhooks |
+//! | `webhooks/deliver` | [`Simulator::deliver`] | lets webhooks leave at the explicit pace |
+//! | `faults` | [`Simulator::add_fault`] | lets requests go wrong; `DELETE` stops it |
+//! | `behaviour` | [`Simulator::set_behaviour`] | switches where documentation is silent: [`Behaviour`] |
+//! | `era` | [`Simulator::set_era`] | the shape of all answers |
+//! | `reset` | [`Simulator::reset`] | starts over |
+//!
+//! `GET /_simulator/state` shows accounts, links, jobs and webhooks, and `GET /_simulator/calls` what
+//! was asked.
+//!
 //! # Map
 //!
 //! `world` is what is true, `shape` how each era writes it, `api` Mono's endpoints, `page` the

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     Simulator,
     clock::iso,
-    shape::{Answer, Era, completed, failed, ok, person},
+    shape::{Answer, Era, completed, failed, ok, person, statement::rows},
     world::customer::Customer,
 };
 
@@ -132,16 +132,16 @@ pub(crate) async fn transactions(
         if world.customer(&id).is_none() {
             return unknown(era);
         }
-        if query.get("period").is_some_and(|text| months(text).is_none()) {
+        let Some(months) = query.get("period").map_or(Some(12), |text| months(text)) else {
             let message = "period must be one of last1months to last12months";
             return failed(era, StatusCode::BAD_REQUEST, message);
-        }
+        };
         let account = query.get("account");
         let shown: Vec<Value> = world
             .accounts
             .iter()
             .filter(|each| each.customer == id && account.is_none_or(|asked| each.id == *asked))
-            .flat_map(|each| each.shown_transactions().iter().map(move |row| (each, row)))
+            .flat_map(|each| rows(each, months).into_iter().map(move |row| (each, row)))
             .map(|(account, row)| {
                 json!({
                     "id": row.id, "account": account.id, "narration": row.narration,

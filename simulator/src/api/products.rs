@@ -96,7 +96,7 @@ fn affordable(fields: &Map<String, Value>) -> Result<(), String> {
         return Err("\"bvn\" is required and must have 11 digits".to_owned());
     }
     for name in ["principal", "term"] {
-        if !fields.get(name).and_then(Value::as_i64).is_some_and(|number| number > 0) {
+        if fields.get(name).and_then(Value::as_i64).is_none_or(|number| number < 1) {
             return Err(format!("\"{name}\" is required and must be a positive whole number"));
         }
     }

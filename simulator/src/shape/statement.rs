@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The rows of the last `months` months, counted from the newest transaction.
-fn rows(account: &Account, months: u32) -> Vec<&Transaction> {
+pub(crate) fn rows(account: &Account, months: u32) -> Vec<&Transaction> {
     let shown = account.shown_transactions();
     let since = shown.first().and_then(|each| each.date.checked_sub_months(Months::new(months)));
     shown.iter().filter(|each| since.is_none_or(|since| each.date > since)).collect()

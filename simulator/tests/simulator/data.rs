@@ -124,16 +124,18 @@ async fn customers_are_listed_read_and_changed() {
     assert_eq!(changed.status(), 200);
     assert_eq!(here.read(&path).await["data"]["phone"], "+2348111111111");
     assert_eq!(patch(json!({ "bvn": "1" })).await.status(), 400);
-    let asked = format!("{path}/transactions?account={HEALTHY}&period=last6months");
+    let asked = format!("{path}/transactions?account={HEALTHY}&period=last12months");
     let rows = here.read(&asked).await;
     assert_eq!(
         (&rows["meta"]["total"], &rows["data"][0]["account"]),
         (&json!(307), &json!(HEALTHY),)
     );
+    let month = here.read(&format!("{path}/transactions?period=last1months")).await;
+    assert!(month["meta"]["total"].as_u64() < rows["meta"]["total"].as_u64());
     assert_eq!(here.get("/v2/customers/none").await.status(), 404);
     assert_eq!(here.get("/v2/customers?page=0").await.status(), 400);
     let calls = json!(here.simulator.state())["calls"].clone();
-    assert_eq!(calls["GET /v2/customers/{id}/transactions"], 1);
+    assert_eq!(calls["GET /v2/customers/{id}/transactions"], 2);
 }
 
 #[tokio::test]
