@@ -1,4 +1,7 @@
-// Turns vite's output into what the gateway embeds: `node embed.js <dist> <assets>`.
+// Turns vite's output into what the gateway embeds:
+//
+//   node embed.js <dist> <assets> <address of the page> <script that runs this>
+//
 // Each asset compressed, the page and the lists as they are, and mod.rs, which names them all.
 
 import { execFileSync } from 'node:child_process';
@@ -14,7 +17,7 @@ const CONTENT_TYPES = {
 };
 const AS_IS = ['index.html', 'LICENSES.txt', 'VERSIONS'];
 
-const [dist, assets] = process.argv.slice(2);
+const [dist, assets, address, script] = process.argv.slice(2);
 mkdirSync(assets, { recursive: true });
 for (const name of AS_IS) copyFileSync(join(dist, name), join(assets, name));
 
@@ -38,14 +41,14 @@ const entries = readdirSync(join(dist, 'assets'))
 
 writeFileSync(
   join(assets, 'mod.rs'),
-  `//! The explorer's files. Written by \`graphiql/build\`; change the sources there and run it again.
+  `//! The page's files. Written by \`${script}\`; change the sources there and run it again.
 
 use super::Asset;
 
-/// What \`/graphiql\` answers with.
+/// What \`${address}\` answers with.
 pub(super) const PAGE: &str = include_str!("index.html");
 
-/// What lies under \`/graphiql/assets/\`, sorted by name. A name never stands for other bytes.
+/// What lies under \`${address}/assets/\`, sorted by name. A name never stands for other bytes.
 pub(super) const ASSETS: &[Asset] = &[
 ${entries.join('')}];
 `,

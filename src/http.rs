@@ -25,6 +25,7 @@ use crate::{
         graphiql::{self, Explorer},
         http::{Endpoint, handle},
         security::harden,
+        starter,
     },
 };
 
@@ -73,6 +74,9 @@ pub fn public(public: Public) -> Router {
         guarded = guarded
             .merge(graphiql::routes(explorer))
             .route("/", get(|| async { Redirect::temporary("/graphiql") }));
+    }
+    if public.mode == "demo" {
+        guarded = guarded.merge(starter::routes());
     }
     // Webhooks come through tunnels of any name, and carry a secret; health is asked by whatever
     // name a supervisor knows, and tells nothing of anybody.

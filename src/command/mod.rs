@@ -114,14 +114,15 @@ fn banner(gateway: &Gateway, host: &str, simulator: &simulator::Running) {
         "
 mono-gateway {version}, demo mode: every account is invented, every bank is the simulator's.
 
+  demo page  http://{host}/demo
   GraphiQL   http://{host}/graphiql
   GraphQL    http://{host}/graphql          (HTTP, WebSocket, server-sent events)
   webhooks   http://{host}/webhooks/mono
   metrics    http://{admin}/metrics
   simulator  {simulator}
 
-Try the story: open GraphiQL and run its tabs from left to right. Or begin here: the bank of
-account {account} asks for its customer again.
+Try the story: open the demo page, which needs no GraphQL, or GraphiQL and run its tabs from left
+to right. Or begin here: the bank of account {account} asks for its customer again.
 
   curl -s http://{host}/graphql -H 'content-type: application/json' \\
     -d '{{\"query\":\"mutation {{ initiateReauth(input: {{accountId: \\\"{account}\\\"}}) {{ reauth {{ id url }} }} }}\"}}'

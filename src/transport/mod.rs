@@ -4,6 +4,7 @@
 //! bounds a document and what an error looks like is the same over all of them.
 
 pub mod browser;
+mod bundle;
 pub mod cors;
 pub mod graphiql;
 pub mod http;
@@ -13,6 +14,7 @@ pub mod multipart;
 mod open;
 pub mod security;
 pub mod sse;
+pub mod starter;
 pub mod status;
 pub mod streams;
 pub mod websocket;

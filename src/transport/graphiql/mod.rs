@@ -7,31 +7,20 @@ mod assets;
 use axum::{
     Json, Router,
     extract::{Path, State},
-    http::{
-        HeaderMap, HeaderValue, StatusCode,
-        header::{
-            ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY,
-            CONTENT_TYPE, ETAG, VARY,
-        },
-    },
-    response::{Html, IntoResponse as _, Response},
+    http::HeaderMap,
+    response::{IntoResponse as _, Response},
     routing::get,
 };
 use serde_json::json;
 
-/// A file of the explorer.
-struct Asset {
-    name: &'static str,
-    content_type: &'static str,
-    gzip: &'static [u8],
-    /// Of the uncompressed bytes, in hexadecimal digits.
-    sha256: &'static str,
-}
+use super::bundle::{Asset, Bundle};
 
 /// Everything from here and nothing from elsewhere. Monaco sets styles on elements as it goes.
 const POLICY: &str = "default-src 'none'; script-src 'self'; worker-src 'self'; \
     style-src 'self' 'unsafe-inline'; font-src 'self' data:; img-src 'self' data:; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const BUNDLE: Bundle = Bundle { page: assets::PAGE, assets: assets::ASSETS, policy: POLICY };
 
 /// What the page is told about the gateway.
 #[derive(Clone, Debug)]
@@ -52,7 +41,7 @@ pub fn routes(explorer: Explorer) -> Router {
 }
 
 async fn page() -> Response {
-    secured(Html(assets::PAGE).into_response(), "no-cache")
+    BUNDLE.page()
 }
 
 async fn config(State(explorer): State<Explorer>) -> Response {
@@ -64,38 +53,9 @@ async fn config(State(explorer): State<Explorer>) -> Response {
         "subscriptionPath": "/graphql",
         "accounts": accounts,
     });
-    secured(Json(config).into_response(), "no-store")
+    BUNDLE.secured(Json(config).into_response(), "no-store")
 }
 
 async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
-    let Some(asset) = assets::ASSETS.iter().find(|asset| asset.name == name) else {
-        return secured(StatusCode::NOT_FOUND.into_response(), "no-store");
-    };
-    let takes_gzip = headers
-        .get_all(ACCEPT_ENCODING)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .any(|text| text.contains("gzip") || text.contains('*'));
-    if !takes_gzip {
-        // Every browser takes it; what does not is told so instead of being sent noise.
-        let text = "this file is kept compressed; send Accept-Encoding: gzip";
-        return secured((StatusCode::NOT_ACCEPTABLE, text).into_response(), "no-store");
-    }
-    let mut response = asset.gzip.into_response();
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
-    headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
-    if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", asset.sha256)) {
-        headers.insert(ETAG, tag);
-    }
-    // A name never stands for other bytes.
-    secured(response, "public, max-age=31536000, immutable")
-}
-
-fn secured(mut response: Response, caching: &'static str) -> Response {
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
-    response
+    BUNDLE.asset(&name, &headers)
 }

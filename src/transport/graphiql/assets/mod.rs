@@ -1,4 +1,4 @@
-//! The explorer's files. Written by `graphiql/build`; change the sources there and run it again.
+//! The page's files. Written by `graphiql/build`; change the sources there and run it again.
 
 use super::Asset;
 
