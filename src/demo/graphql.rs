@@ -7,7 +7,9 @@ use super::Controls;
 use crate::{
     account::loader::Loaders,
     error::{ApiError, ErrorCode, Fallible, Result},
-    ids::ReauthId,
+    ids::{LinkId, ReauthId},
+    lifecycle::session::{Handover, ReauthMethod},
+    link::service::Links,
     reauth::service::Reauths,
 };
 
@@ -108,6 +110,18 @@ pub struct SimulateReauthOutcomeInput {
     outcome: SimulatedOutcome,
 }
 
+/// A customer who links.
+#[derive(Clone, Debug, InputObject)]
+pub struct SimulateLinkOutcomeInput {
+    /// The link session whose link they opened.
+    link_id: ID,
+    /// What they do.
+    #[graphql(default_with = "SimulatedOutcome::Approve")]
+    outcome: SimulatedOutcome,
+    /// The account that they link once more: the same at the bank, a new id at Mono.
+    same_as: Option<ID>,
+}
+
 /// A webhook.
 #[derive(Clone, Debug, InputObject)]
 pub struct SimulateWebhookInput {
@@ -139,6 +153,12 @@ pub struct SimulatePayload {
     done: bool,
     /// What happens now.
     message: String,
+    /// The code that the customer brings back, for completeLink.
+    code: Option<String>,
+    /// The account that the customer chose.
+    account_id: Option<ID>,
+    /// Where the customer's browser goes.
+    redirect_to: Option<String>,
 }
 
 /// The mutations of demo mode.
@@ -164,6 +184,15 @@ impl DemoMutation {
         #[graphql(desc = "Who does what.")] input: SimulateReauthOutcomeInput,
     ) -> Fallible<SimulatePayload> {
         Some(finish(ctx, input).await)
+    }
+
+    /// Demo only: a customer who links does something at the bank.
+    async fn simulate_link_outcome(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Who does what.")] input: SimulateLinkOutcomeInput,
+    ) -> Fallible<SimulatePayload> {
+        Some(finish_link(ctx, input).await)
     }
 
     /// Demo only: Mono says something, true or not.
@@ -235,7 +264,13 @@ async fn finish(ctx: &Context<'_>, input: SimulateReauthOutcomeInput) -> Result<
     let session = session.ok_or_else(|| {
         ApiError::new(ErrorCode::NotFound, "there is no such re-authorisation session")
     })?;
-    let path = ["links", "by-reference", &session.reference, "outcome"];
+    let path: &[&str] = match (session.method, session.handover()) {
+        (ReauthMethod::WidgetToken, Some(Handover::Token(token))) => &["tokens", token, "outcome"],
+        (ReauthMethod::Widget, _) => &["accounts", session.account.as_str(), "widget-reauth"],
+        (ReauthMethod::HostedLink | ReauthMethod::WidgetToken, _) => {
+            &["links", "by-reference", &session.reference, "outcome"]
+        }
+    };
     let message = match input.outcome {
         SimulatedOutcome::Approve => {
             "the customer authorised; account_reauthorized and account_updated are on their way"
@@ -247,7 +282,32 @@ async fn finish(ctx: &Context<'_>, input: SimulateReauthOutcomeInput) -> Result<
             "the customer authorised another account; its webhooks are on their way"
         }
     };
-    pull(ctx, &path, json!({ "outcome": word(input.outcome) }), message).await
+    pull(ctx, path, json!({ "outcome": word(input.outcome) }), message).await
+}
+
+async fn finish_link(
+    ctx: &Context<'_>,
+    input: SimulateLinkOutcomeInput,
+) -> Result<SimulatePayload> {
+    let id = LinkId::parse(&input.link_id)?;
+    let caller = ctx.data_unchecked::<Loaders>().caller();
+    let session = ctx.data_unchecked::<Links>().find(caller, id).await?;
+    let session = session
+        .ok_or_else(|| ApiError::new(ErrorCode::NotFound, "there is no such link session"))?;
+    let path = ["links", "by-reference", &session.reference, "outcome"];
+    let message = match input.outcome {
+        SimulatedOutcome::Approve | SimulatedOutcome::OtherAccount => {
+            "the customer linked an account; account_connected and account_updated are on their way"
+        }
+        SimulatedOutcome::Fail | SimulatedOutcome::Close => {
+            "the customer came back without linking; Mono sends no webhook for that"
+        }
+    };
+    let mut body = json!({ "outcome": word(input.outcome) });
+    if let Some(account) = &input.same_as {
+        body["same_as"] = json!(account.as_str());
+    }
+    pull(ctx, &path, body, message).await
 }
 
 async fn pull(
@@ -256,6 +316,13 @@ async fn pull(
     body: serde_json::Value,
     message: &str,
 ) -> Result<SimulatePayload> {
-    ctx.data_unchecked::<Controls>().pull(path, body).await?;
-    Ok(SimulatePayload { done: true, message: message.to_owned() })
+    let said = ctx.data_unchecked::<Controls>().pull(path, body).await?;
+    let text = |name: &str| said[name].as_str().map(str::to_owned);
+    Ok(SimulatePayload {
+        done: true,
+        message: message.to_owned(),
+        code: text("code"),
+        account_id: text("account").map(ID),
+        redirect_to: text("redirect_to"),
+    })
 }

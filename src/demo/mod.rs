@@ -102,18 +102,19 @@ impl Controls {
         })
     }
 
-    /// Pulls the lever at `path`.
+    /// Pulls the lever at `path`. The answer is what the simulator says of it.
     ///
     /// # Errors
     /// [`DemoError`].
-    pub async fn pull(&self, path: &[&str], body: Value) -> Result<(), DemoError> {
+    pub async fn pull(&self, path: &[&str], body: Value) -> Result<Value, DemoError> {
         let mut url = url::Url::parse(&self.base).map_err(|_| DemoError::Unreachable)?;
         url.path_segments_mut().map_err(|()| DemoError::Unreachable)?.extend(path);
         let answer = self.http.post(url).json(&body).send().await.map_err(unreachable)?;
-        if answer.status().is_success() {
-            return Ok(());
-        }
+        let is_done = answer.status().is_success();
         let said: Value = answer.json().await.unwrap_or_else(|_| json!({}));
+        if is_done {
+            return Ok(said);
+        }
         let text = ["message", "error"].iter().find_map(|name| said[*name].as_str());
         Err(DemoError::Refused(text.unwrap_or("it does not say why").to_owned()))
     }

@@ -642,3 +642,78 @@ async fn a_session_that_a_crash_interrupted_is_not_stuck() {
     assert_eq!(session["failure"]["code"], "INTERRUPTED");
     world.stop().await;
 }
+
+#[tokio::test]
+async fn who_linked_an_account_hears_of_it_and_nobody_else_does() {
+    let world = world_with_tokens().await;
+    world.simulator.set_webhook_url(&world.url(0, "/webhooks/mono"));
+    let scope = "accounts:read reauth:write";
+    let tokens = [token(&world, scope, &[]), token_of(&world, "ben", scope, &[])];
+    let mut sockets = Vec::new();
+    for token in &tokens {
+        let mut ws = Ws::raw(&world.url(0, "/graphql"), Some("graphql-transport-ws")).await;
+        let payload = json!({ "authorization": format!("Bearer {token}") });
+        ws.send(json!({ "type": "connection_init", "payload": payload })).await;
+        assert_eq!(ws.next().await["type"], "connection_ack");
+        ws.subscribe("1", DATA_STATUS, json!({})).await;
+        ws.nothing_but_pong().await;
+        sockets.push(ws);
+    }
+    let (_, payload) = ask_as(&world, &tokens[0], INITIATE_LINK, json!({ "input": ada() })).await;
+    let link = payload["data"]["initiateLink"]["link"].clone();
+    let account = world.visits(&link, Outcome::Approve).account.unwrap();
+    world.simulator.deliver_all().await;
+    let first = sockets[0].event().await;
+    assert_eq!((&first["account"]["id"], &first["to"]), (&json!(account), &json!("PROCESSING")));
+    assert_eq!(sockets[0].event().await["to"], "AVAILABLE");
+    let unlink = "mutation ($id: ID!) { unlinkAccount(input: { accountId: $id }) { accountId } }";
+    ask_as(&world, &tokens[0], unlink, json!({ "id": account })).await;
+    // The end of it is the last that they hear.
+    let last = sockets[0].event().await;
+    assert_eq!((&last["cause"], &last["to"]), (&json!("ACCOUNT_UNLINKED"), &json!("UNKNOWN")));
+    // Whoever resumes hears the same; somebody else hears nothing of all this.
+    let mut ws = Ws::raw(&world.url(0, "/graphql"), Some("graphql-transport-ws")).await;
+    let payload = json!({ "authorization": format!("Bearer {}", tokens[0]) });
+    ws.send(json!({ "type": "connection_init", "payload": payload })).await;
+    assert_eq!(ws.next().await["type"], "connection_ack");
+    ws.subscribe("1", DATA_STATUS, json!({ "after": first["cursor"] })).await;
+    assert_eq!(ws.event().await["to"], "AVAILABLE");
+    sockets[1].nothing_but_pong().await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn case_12_another_account_than_the_one_asked_for_leaves_the_session_open() {
+    let world = World::new().await;
+    let session = world.initiate(NEEDS_REAUTH).await["reauth"].take();
+    let code = session["url"].as_str().unwrap().rsplit('/').next().unwrap();
+    let finished = world.simulator.finish_link(code, Outcome::OtherAccount).unwrap();
+    world.simulator.deliver_all().await;
+    let other = finished.account.unwrap();
+    assert_ne!(other, NEEDS_REAUTH);
+    // The id in the webhook decides: the other one is authorised, this one is still wanted.
+    assert_eq!(world.known(&other).await["dataStatus"], "AVAILABLE");
+    let known = world.known(NEEDS_REAUTH).await;
+    assert_eq!(known["reauth"]["active"]["status"], "LINK_ISSUED");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn case_11_an_account_linked_again_instead_of_re_authorised_is_shown_as_replaced() {
+    let world = World::new().await;
+    // Mono shows the old one's number, and its bank wants the customer.
+    world
+        .data("query ($id: ID!) { account(id: $id) { name } }", json!({ "id": NEEDS_REAUTH }))
+        .await;
+    world.simulator.require_reauth(NEEDS_REAUTH, mono_simulator::Announce::Webhook).unwrap();
+    let (id, new) = world.linked(Finish::from(Outcome::Approve).same_as(NEEDS_REAUTH)).await;
+    let query = "query ($id: ID!) { account(id: $id) { reauth { required } replacedBy { id dataStatus } } }";
+    let answer = world.data(query, json!({ "id": NEEDS_REAUTH })).await;
+    let replaced = json!({ "id": new, "dataStatus": "AVAILABLE" });
+    assert_eq!(
+        answer["account"],
+        json!({ "reauth": { "required": true }, "replacedBy": replaced })
+    );
+    assert_eq!(world.link(&id).await["replaces"]["id"], NEEDS_REAUTH);
+    world.stop().await;
+}
