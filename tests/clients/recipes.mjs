@@ -1,6 +1,14 @@
 // The blocks of docs/clients.md as files that run, and a record of which of their functions ran.
 
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { Session } from 'node:inspector/promises';
 import { tmpdir } from 'node:os';
@@ -83,7 +91,8 @@ export class Recipes {
         const [{ startOffset, count }] = ranges;
         // The address may be longer or shorter; gateway.js has one and what follows moves with it.
         const place = name === 'gateway.js' ? functionName : startOffset;
-        const text = `${name}: ${functionName || this.blocks.get(name).slice(startOffset, startOffset + 60)}`;
+        const begin = this.blocks.get(name).slice(startOffset, startOffset + 60);
+        const text = `${name}: ${functionName || begin}`;
         const before = counts.get(place)?.count ?? 0;
         counts.set(place, { text, count: before + count });
       }

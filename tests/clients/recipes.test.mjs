@@ -8,125 +8,30 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
-import { WebSocket } from 'ws';
-
 import { launch } from './chromium.mjs';
 import { ACCOUNT as KNOW } from './documents.mjs';
 import { behindNginx } from './nginx.mjs';
+import { CLIENTS, open as opened } from './recipe-clients.mjs';
 import { Recipes } from './recipes.mjs';
-import { Inbox, ask, cast, deferred, pull, startDemo, startLive, until, within } from './support.mjs';
-
-// Browsers have one; node has one only from 22 on.
-globalThis.WebSocket ??= WebSocket;
+import {
+  Inbox,
+  ask,
+  cast,
+  deferred,
+  pull,
+  startDemo,
+  startLive,
+  until,
+  within,
+} from './support.mjs';
 
 const SECRET = 'a secret of at least 32 bytes, for recipes';
-const CLIENTS = ['fetch', 'apollo', 'urql', 'relay'];
 
 const recipes = new Recipes();
 before(() => recipes.prepare());
 after(() => recipes.remove());
 
-/** A client of a copy of its own, with the differences between recipes evened out. */
-async function open(t, name, gateway) {
-  const { load } = recipes.copy(gateway);
-  const client = await OPEN[name](t, load);
-  const { session } = await load('gateway.js');
-  return { ...client, load, session };
-}
-
-const OPEN = {
-  async fetch(t, load) {
-    const [{ ask: send, initiate }, { watch }, { ACCOUNT }, { keep }] = await Promise.all(
-      ['ask.js', 'events.js', 'documents.js', 'page.js'].map(load),
-    );
-    return {
-      initiate,
-      watch(id, told, failed, from) {
-        const leaving = new AbortController();
-        watch(id, told, { after: from, signal: leaving.signal }).catch(failed);
-        t.after(() => leaving.abort());
-      },
-      keep(id, show, from) {
-        const leaving = new AbortController();
-        keep(id, show, { after: from, signal: leaving.signal }).catch(() => {});
-        t.after(() => leaving.abort());
-      },
-      page(id, show) {
-        const read = async (from) => {
-          const { data, errors } = await send(ACCOUNT, { id, after: from });
-          show(data.account, errors[0]?.extensions);
-        };
-        return { ready: read(), more: read };
-      },
-      pages: 'apart',
-      details: (error) => error,
-      stored: () => '',
-    };
-  },
-
-  async apollo(t, load) {
-    const recipe = await load('apollo.js');
-    t.after(async () => recipe.client.stop());
-    return {
-      ...(await common(t, load, recipe)),
-      page(id, show) {
-        const query = recipe.account(id);
-        const watching = query.subscribe(({ data, error }) => {
-          if (data || error) show(data?.account, error && recipe.details(error));
-        });
-        t.after(() => watching.unsubscribe());
-        return { more: (from) => query.fetchMore({ variables: { after: from } }) };
-      },
-      stored: () => JSON.stringify(recipe.client.extract()),
-    };
-  },
-
-  async urql(t, load) {
-    const recipe = await load('urql.js');
-    return {
-      ...(await common(t, load, recipe)),
-      page(id, show) {
-        const read = (from) => {
-          const watching = recipe.account(id, from).subscribe(({ data, error }) => {
-            show(data?.account, error && recipe.details(error));
-          });
-          t.after(() => watching.unsubscribe());
-        };
-        read();
-        return { more: read };
-      },
-      pages: 'apart',
-      stored: () => '',
-    };
-  },
-
-  async relay(t, load) {
-    const recipe = await load('relay.js');
-    return {
-      ...(await common(t, load, recipe)),
-      page(id, show) {
-        const page = recipe.account(id, ({ ok, value, errors }) => {
-          show(ok ? value : null, errors?.[0].extensions);
-        });
-        t.after(() => page.dispose());
-        return { ready: page.read, more: (from) => recipe.read(id, from) };
-      },
-      stored: () => JSON.stringify(recipe.environment.getStore().getSource()),
-    };
-  },
-};
-
-/** What the recipes on one WebSocket have in common. */
-async function common(t, load, recipe) {
-  const { socket, renew } = await load('socket.js');
-  t.after(() => socket.dispose());
-  return {
-    ...recipe,
-    socket,
-    renew,
-    watch: (...all) => t.after(recipe.watch(...all)),
-  };
-}
+const open = (t, name, gateway) => opened(t, recipes, name, gateway);
 
 /** Everything that a subscription says. */
 function listen({ watch }, id, from) {
@@ -235,9 +140,9 @@ describe('in a demo', () => {
       const client = await open(t, name, gateway);
       const { remedy } = await client.load('rules.js');
       const shown = new Inbox();
-      client.page('unknown', (account, error) => error && shown.put({ account: account ?? null, error }));
+      client.page('unknown', (account, error) => error && shown.put({ account, error }));
       const [{ account, error }] = await shown.take(1);
-      assert.equal(account, null);
+      assert.equal(account ?? null, null);
       assert.equal(error.code, 'NOT_FOUND');
       assert.ok(error.requestId);
       // The first is an error of the field, the second one of the request.
@@ -304,6 +209,40 @@ describe('in a demo', () => {
     });
     assert.equal(await back('https://shop.example/back', 'never-used'), null);
   });
+
+  test('a new customer links an account, with a code or without', async (t) => {
+    const { load } = await open(t, 'fetch', gateway);
+    const { link, linked } = await load('link.js');
+    const input = (key) => ({
+      customer: { name: 'Ada Example', email: 'ada@shop.example' },
+      redirectUrl: 'https://shop.example/linked',
+      idempotencyKey: key,
+    });
+    const { link: session, errors } = await link(input('one'));
+    assert.deepEqual(errors, []);
+    const twice = await link(input('one'));
+    assert.equal(twice.link.id, session.id);
+    const forged = await linked('https://shop.example/linked?code=forged', session.reference);
+    assert.deepEqual(forged.errors.map(({ code }) => code), ['INVALID_CODE']);
+    const address = await press(session.url, 'approve');
+    assert.ok(new URL(address).searchParams.get('code'));
+    const done = await linked(address, session.reference);
+    assert.deepEqual(done.errors, []);
+    assert.equal(done.link.id, session.id);
+    assert.match(done.link.account.id, /^[0-9a-f]{24}$/);
+
+    const { link: other } = await link(input('two'));
+    const bare = new URL(await press(other.url, 'approve'));
+    bare.searchParams.delete('code');
+    await until('the webhook to name the account', async () => {
+      const { link: found } = await linked(bare.href, other.reference);
+      assert.equal(found.id, other.id);
+      return found.account;
+    });
+    await assert.rejects(link({ ...input('three'), redirectUrl: 'javascript:alert(1)' }), {
+      code: 'BAD_USER_INPUT',
+    });
+  });
 });
 
 describe('a restart', () => {
@@ -363,7 +302,8 @@ test('a proxy whose gateway is away is worth another try', async (t) => {
   }
 });
 
-describe('with tokens', () => {
+// Side by side: what each waits for most is that a token ends.
+describe('with tokens', { concurrency: CLIENTS.length }, () => {
   let gateway;
   let accounts;
   before(async () => {
@@ -384,7 +324,7 @@ describe('with tokens', () => {
         return true;
       });
 
-      const [first, second] = [3, 600].map((seconds) => token(accounts.all, seconds));
+      const [first, second] = [8, 600].map((seconds) => token(accounts.all, seconds));
       client.session.token = async () => first;
       const { errors, reauth } = await client.initiate(id);
       assert.deepEqual([errors, reauth.url.startsWith('http')], [[], true]);
@@ -473,11 +413,20 @@ describe('in Chromium, on a page of a listed origin', () => {
       if (name === 'eventsource.js') {
         await page.evaluate(async () => {
           globalThis.stop();
+          const Real = globalThis.EventSource;
+          globalThis.EventSource = class extends Real {
+            constructor(...all) {
+              super(...all);
+              globalThis.source = this;
+            }
+          };
           const { watch } = await import('/eventsource.js');
           watch({}, globalThis.told, globalThis.failed);
         });
         const [{ extensions }] = await inbox.ended();
         assert.equal(extensions.code, 'BAD_USER_INPUT');
+        // It asks no more.
+        await page.waitForFunction(() => globalThis.source.readyState === EventSource.CLOSED);
       }
       recipes.note(await page.coverage.stopJSCoverage());
     });
