@@ -9,6 +9,7 @@ import { buildSchema, parse, validate } from 'graphql';
 import { examples } from '../../graphiql/src/examples.js';
 import { launch } from './chromium.mjs';
 import { ask, cast, printed, startDemo, untilWanted, until } from './support.mjs';
+import { watched } from './watch.mjs';
 
 describe('the examples', () => {
   for (const mode of ['demo', 'live']) {
@@ -26,28 +27,6 @@ describe('the examples', () => {
   }
 });
 
-/** What a page did that it must not do. */
-function watch(page, addresses, faults) {
-  page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) faults.push(`console: ${message.text()}`);
-  });
-  page.on('pageerror', (error) => faults.push(`thrown: ${error.stack}`));
-  const known = (url) =>
-    /^(data|blob|about):/.test(url) || addresses.includes(new URL(url).host);
-  page.on('request', (request) => {
-    if (!known(request.url())) faults.push(`foreign: ${request.url()}`);
-  });
-  page.on('websocket', (socket) => {
-    if (!known(socket.url())) faults.push(`foreign: ${socket.url()}`);
-  });
-  page.on('requestfailed', (request) => {
-    faults.push(`failed: ${request.url()} ${request.failure()?.errorText}`);
-  });
-  page.on('response', (response) => {
-    if (response.status() >= 400) faults.push(`HTTP ${response.status()}: ${response.url()}`);
-  });
-}
-
 describe('in Chromium', { timeout: 120_000 }, () => {
   let gateway;
   let browser;
@@ -60,23 +39,9 @@ describe('in Chromium', { timeout: 120_000 }, () => {
     accounts = await cast(gateway.simulator);
     await untilWanted(gateway, accounts.needsReauth);
     browser = await launch();
-    context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
-    context.setDefaultTimeout(20_000);
-    const addresses = [gateway.address, new URL(gateway.simulator).host];
-    await context.route(
-      (url) => !/^(data|blob|about):/.test(url.protocol) && !addresses.includes(url.host),
-      (route) => {
-        faults.push(`foreign: ${route.request().url()}`);
-        return route.abort();
-      },
-    );
-    await context.exposeBinding('reportViolation', (_, text) => faults.push(`policy: ${text}`));
-    await context.addInitScript(() => {
-      document.addEventListener('securitypolicyviolation', (event) => {
-        window.reportViolation(`${event.violatedDirective} ${event.blockedURI}`);
-      });
-    });
-    context.on('page', (page) => watch(page, addresses, faults));
+    const viewport = { width: 1440, height: 900 };
+    const hosts = [gateway.address, new URL(gateway.simulator).host];
+    context = await watched(browser, { viewport }, hosts, faults);
   });
 
   after(async () => {

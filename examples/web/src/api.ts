@@ -4,7 +4,7 @@
 import { createClient } from 'graphql-ws';
 
 import type { Operation } from './operations.ts';
-import type { Connection } from './state.ts';
+import type { Connection } from './model.ts';
 
 /** What came, in part perhaps: a field that failed is null and its error stands in `errors`. */
 export type Answer<Data> = {

@@ -57,7 +57,9 @@ function keyOf(child: Node, index: number): string {
 }
 
 function create(child: Node): ChildNode {
-  return typeof child === 'string' ? document.createTextNode(child) : document.createElement(child.tag);
+  return typeof child === 'string'
+    ? document.createTextNode(child)
+    : document.createElement(child.tag);
 }
 
 function update(node: ChildNode, child: Node): void {

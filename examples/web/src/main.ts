@@ -2,12 +2,13 @@
 
 import { Gateway } from './api.ts';
 import type { Answer } from './api.ts';
+import type { Account, Effect, Event } from './model.ts';
 import * as operations from './operations.ts';
 import type { Details, Kept, Link, Problem, Session } from './operations.ts';
 import { readReturn } from './return.ts';
-import { address, show } from './show.ts';
+import { show } from './show.ts';
+import { address } from './standing.ts';
 import { INITIAL, reduce } from './state.ts';
-import type { Account, Effect, Event } from './state.ts';
 import { draw } from './view.ts';
 
 /** Lists longer than this many pages of 50 are for another kind of page. */
@@ -92,6 +93,7 @@ async function perform(effect: Effect): Promise<void> {
 async function readAccounts(): Promise<void> {
   const accounts: Account[] = [];
   let after: string | null = null;
+  let demo = false;
   for (let pages = 0; pages < MOST_PAGES; pages += 1) {
     const { data, errors }: Answer<operations.AccountsData> = await gateway.ask(
       operations.Accounts,
@@ -101,11 +103,12 @@ async function readAccounts(): Promise<void> {
       const problem = errors[0] ?? 'The accounts could not be read.';
       return dispatch({ type: 'accounts not read', problem });
     }
+    demo = data.gateway.mode === 'DEMO';
     accounts.push(...data.accounts.nodes.map(account));
     if (!data.accounts.pageInfo.hasNextPage) break;
     after = data.accounts.pageInfo.endCursor;
   }
-  dispatch({ type: 'accounts read', accounts });
+  dispatch({ type: 'accounts read', accounts, demo });
 }
 
 function account({ name, accountNumber, balance, institution, ...kept }: Kept & Details): Account {
@@ -116,7 +119,8 @@ function account({ name, accountNumber, balance, institution, ...kept }: Kept & 
 
 async function readLink(id: string): Promise<void> {
   const { data, errors } = await gateway.ask(operations.OneLink, { id });
-  if (data !== null && errors.length === 0) dispatch({ type: 'link read', link: data.linkSession, id });
+  if (data !== null && errors.length === 0)
+    dispatch({ type: 'link read', link: data.linkSession, id });
 }
 
 async function recognise(reference: string): Promise<void> {
@@ -128,8 +132,14 @@ async function recognise(reference: string): Promise<void> {
 
 type Payload = { readonly errors: readonly Problem[] } | null | undefined;
 
-function answered(key: string, payload: Payload, errors: readonly string[], link?: Link | null): void {
-  const problem = payload?.errors[0]?.message ?? (payload ? undefined : errors[0] ?? 'Nothing came.');
+function answered(
+  key: string,
+  payload: Payload,
+  errors: readonly string[],
+  link?: Link | null,
+): void {
+  const problem =
+    payload?.errors[0]?.message ?? (payload ? undefined : (errors[0] ?? 'Nothing came.'));
   if (problem !== undefined) return dispatch({ type: 'not done', key, problem });
   dispatch({ type: 'done', key, ...(link ? { link } : {}) });
 }

@@ -35,6 +35,10 @@ export type LinkStatus =
   | 'EXPIRED'
   | 'CANCELLED';
 
+export type GatewayMode =
+  | 'DEMO'
+  | 'LIVE';
+
 export type TransactionType =
   | 'CREDIT'
   | 'DEBIT';
@@ -63,7 +67,9 @@ export type InitiateReauthInput = {
 };
 
 export type ReauthMethod =
-  | 'HOSTED_LINK';
+  | 'HOSTED_LINK'
+  | 'WIDGET'
+  | 'WIDGET_TOKEN';
 
 export type CancelReauthInput = {
   readonly reauthId: string;
@@ -171,6 +177,9 @@ export type Problem = {
 };
 
 export type AccountsData = {
+  readonly gateway: {
+    readonly mode: GatewayMode;
+  };
   readonly accounts: {
     readonly nodes: readonly (Kept & Details)[];
     readonly pageInfo: {
@@ -186,7 +195,7 @@ export type AccountsVariables = {
 
 export const Accounts: Operation<AccountsData, AccountsVariables> = {
   name: 'Accounts',
-  text: 'query Accounts($after:String){accounts(first:50 after:$after){nodes{...Kept ...Details}pageInfo{hasNextPage endCursor}}}fragment Kept on Account{id version dataStatus sync{asOf waitingUntil failure{message}}reauth{required since active{...Session}sessions(first:1){nodes{...Session}}}}fragment Details on Account{name accountNumber balance{decimal currency}institution{name}}fragment Session on ReauthSession{id reference status url failure{message}}',
+  text: 'query Accounts($after:String){gateway{mode}accounts(first:50 after:$after){nodes{...Kept ...Details}pageInfo{hasNextPage endCursor}}}fragment Kept on Account{id version dataStatus sync{asOf waitingUntil failure{message}}reauth{required since active{...Session}sessions(first:1){nodes{...Session}}}}fragment Details on Account{name accountNumber balance{decimal currency}institution{name}}fragment Session on ReauthSession{id reference status url failure{message}}',
 };
 
 export type OneAccountData = {

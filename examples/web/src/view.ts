@@ -2,8 +2,9 @@
 
 import { h, render } from './dom.ts';
 import type { Node } from './dom.ts';
-import type { Action, Card, LinkCard, List, View } from './show.ts';
-import type { Event as PageEvent } from './state.ts';
+import type { Event as PageEvent } from './model.ts';
+import type { Card, LinkCard, List, View } from './show.ts';
+import type { Action } from './standing.ts';
 
 type Dispatch = (event: PageEvent) => void;
 
@@ -15,7 +16,8 @@ export function draw(page: Element, view: View, dispatch: Dispatch): void {
 }
 
 /** An element's id: of whose card, and what it is there. No blanks, which would part it in two. */
-const named = (whose: string, what: string) => `${encodeURIComponent(whose)}:${what.replaceAll(' ', '-')}`;
+const named = (whose: string, what: string) =>
+  `${encodeURIComponent(whose)}:${what.replaceAll(' ', '-')}`;
 
 /** A card that moved to another list is made anew: the focus follows it there. */
 function refocus(before: Element | null): void {
@@ -24,12 +26,21 @@ function refocus(before: Element | null): void {
   (document.getElementById(before.id) ?? document.getElementById(heading))?.focus();
 }
 
-function header({ connection, said }: View): Node {
+function header({ connection, demo, said }: View): Node {
   return h(
     'header',
     { key: 'header' },
     h('h1', {}, 'Bank accounts'),
-    h('p', { class: `badge ${connection.tone}`, id: 'connection' }, connection.text),
+    h(
+      'div',
+      { key: 'marks', class: 'marks' },
+      demo && h('p', { key: 'demo', class: 'badge wanted' }, 'Demo: invented data'),
+      h(
+        'p',
+        { key: 'connection', class: `badge ${connection.tone}`, id: 'connection' },
+        connection.text,
+      ),
+    ),
     h('p', { class: 'for-readers', role: 'status', id: 'said' }, said),
   );
 }
@@ -60,7 +71,11 @@ function main(view: View, dispatch: Dispatch): Node {
       view.problem !== null && problem(view.problem),
       view.loading && h('p', { key: 'loading', class: 'loading' }, 'Loading …'),
       links.length > 0 &&
-        section('being-linked', 'Being linked', links.map((one) => linkCard(one, dispatch))),
+        section(
+          'being-linked',
+          'Being linked',
+          links.map((one) => linkCard(one, dispatch)),
+        ),
       needYou.length > 0 && section('need-you', 'Accounts that need you', cards(needYou)),
       others.length > 0 && section('all-well', 'Other accounts', cards(others)),
       !view.loading &&
@@ -211,11 +226,22 @@ function transactions(one: Card, list: List, dispatch: Dispatch): Node {
       'aria-busy': String(list.loading),
     },
     list.freshness !== null &&
-      h('p', { key: 'freshness', class: `freshness ${list.isFresh ? 'good' : 'bad'}` }, list.freshness),
+      h(
+        'p',
+        { key: 'freshness', class: `freshness ${list.isFresh ? 'good' : 'bad'}` },
+        list.freshness,
+      ),
     list.problem !== null && problem(list.problem),
     list.problem !== null &&
-      h('button', { key: 'again', id: named(one.id, 'again'), ...pressable(false, again) }, 'Try again', whose(one)),
-    list.freshness === null && list.loading && h('p', { key: 'loading', class: 'loading' }, 'Loading …'),
+      h(
+        'button',
+        { key: 'again', id: named(one.id, 'again'), ...pressable(false, again) },
+        'Try again',
+        whose(one),
+      ),
+    list.freshness === null &&
+      list.loading &&
+      h('p', { key: 'loading', class: 'loading' }, 'Loading …'),
     list.freshness !== null &&
       list.items.length === 0 &&
       h('p', { key: 'none', class: 'loading' }, 'No transactions.'),
@@ -271,7 +297,12 @@ function linkForm(view: View, dispatch: Dispatch): Node {
     view.linkProblem !== null && problem(view.linkProblem),
     h(
       'button',
-      { key: 'go', class: 'first', type: 'submit', 'aria-disabled': view.linkBusy ? 'true' : undefined },
+      {
+        key: 'go',
+        class: 'first',
+        type: 'submit',
+        'aria-disabled': view.linkBusy ? 'true' : undefined,
+      },
       'Go to my bank',
     ),
   );
