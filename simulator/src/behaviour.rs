@@ -50,6 +50,9 @@ pub struct Behaviour {
     pub sync_in_envelope: bool,
     /// Whether `INCOMPLETE_STATEMENT_ERROR` comes with `status` `successful`.
     pub incomplete_is_successful: bool,
+    /// Whether a real-time read that failed has `data` null, in place of what is cached: Mono's page
+    /// on it has a section whose sample nobody captured.
+    pub failed_without_data: bool,
     /// Whether `x-job-status` is in capitals, as Mono's prose has it.
     pub job_status_in_capitals: bool,
     /// In which words and shape `mono.accounts.jobs.update` tells of a real-time session.
@@ -95,6 +98,7 @@ impl Default for Behaviour {
             sync_every_ms: 120_000,
             sync_in_envelope: false,
             incomplete_is_successful: false,
+            failed_without_data: false,
             job_status_in_capitals: false,
             job_words: JobWords::Documented,
             hold_jobs: false,

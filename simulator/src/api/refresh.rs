@@ -30,14 +30,25 @@ pub(crate) fn realtime(era: Era, headers: &HeaderMap) -> bool {
     era != Era::Legacy && ["x-realtime", "x-real-time"].iter().any(asked)
 }
 
-/// How real-time headers are written: for which era, and whether their words are in capitals.
-pub(crate) fn wording(world: &World) -> (Era, bool) {
-    (world.era, world.behaviour.job_status_in_capitals)
+/// How a real-time read is answered just now.
+pub(crate) fn wording(world: &World) -> Wording {
+    Wording {
+        era: world.era,
+        capitals: world.behaviour.job_status_in_capitals,
+        failed_without_data: world.behaviour.failed_without_data,
+    }
+}
+
+/// How a real-time read is answered.
+pub(crate) struct Wording {
+    era: Era,
+    capitals: bool,
+    failed_without_data: bool,
 }
 
 /// `answer` with the headers of `session`; its `data` is null while the session runs.
 pub(crate) fn with_session(
-    (era, capitals): (Era, bool),
+    Wording { era, capitals, failed_without_data }: Wording,
     answer: Answer,
     session: Option<Session>,
 ) -> Response {
@@ -47,7 +58,16 @@ pub(crate) fn with_session(
     let enqueued =
         "Account transaction sync is enqueued, please try again once notified via webhook";
     let running = session.state == JobState::Processing;
-    let answer = if running { ok(era, enqueued, Value::Null) } else { answer };
+    let answer = match session.state {
+        JobState::Processing => ok(era, enqueued, Value::Null),
+        JobState::Failed if failed_without_data && session.reauth_required => {
+            ok(era, "Reauthorisation is required for this account", Value::Null)
+        }
+        JobState::Failed if failed_without_data => {
+            ok(era, "The account could not be synced, try again later", Value::Null)
+        }
+        JobState::Finished | JobState::Failed => answer,
+    };
     let mut response = reply(answer);
     let headers = response.headers_mut();
     let word = |yes: bool| HeaderValue::from_static(if yes { "true" } else { "false" });

@@ -45,7 +45,8 @@ pub(crate) fn body(webhook: &Webhook, context: &Context<'_>) -> Value {
             match variant {
                 Variant::B => json!({ "account": { "id": id } }),
                 Variant::C => json!({ "id": id }),
-                Variant::Old | Variant::A | Variant::D | Variant::E | Variant::F => {
+                Variant::E => json!({ "account": id }),
+                Variant::Old | Variant::A | Variant::D | Variant::F => {
                     json!({ "account": { "_id": id } })
                 }
             }

@@ -9,8 +9,9 @@ pub(crate) fn of(kind: Kind) -> &'static [Variant] {
     match kind {
         Kind::AccountConnected => &[Old, A, B, C, E, F],
         Kind::AccountUpdated => &[Old, A, B, C, D, E, F],
-        Kind::ReauthorisationRequired => &[Old, A, B, C, F],
-        Kind::AccountReauthorized | Kind::SyncFailed => &[Old, A, B, C, F],
+        Kind::ReauthorisationRequired | Kind::AccountReauthorized | Kind::SyncFailed => {
+            &[Old, A, B, C, E, F]
+        }
         Kind::AccountUnlinked | Kind::JobUpdate => &[Old, A, B, F],
         Kind::AccountCreditWorthiness => &[Old, B, F],
         Kind::AccountSynced

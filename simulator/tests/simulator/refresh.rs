@@ -203,6 +203,9 @@ async fn a_failed_session_need_not_mean_that_the_customer_is_wanted() {
     here.simulator.set_era(Era::V2_2026);
     let sent = here.simulator.deliver_all().await;
     assert_eq!(sent[1].body["data"]["meta"]["sync_status"], "FAILED");
+    here.simulator.set_behaviour(Behaviour { failed_without_data: true, ..Behaviour::default() });
+    let again: Value = here.realtime(&path).await.json().await.unwrap();
+    assert_eq!((&again["data"], &again["status"]), (&Value::Null, &json!("successful")));
     assert_eq!(sent[1].body["data"]["meta"]["data_status"], "AVAILABLE");
 }
 

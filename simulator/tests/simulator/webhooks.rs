@@ -115,6 +115,10 @@ async fn the_other_events_have_theirs() {
     let reauthorized = shape(Kind::AccountReauthorized, Variant::Old).await;
     assert_eq!(reauthorized["data"], json!({ "account": { "_id": HEALTHY } }));
     assert!(shape(Kind::AccountReauthorized, Variant::F).await["data"]["app"].is_string());
+    for kind in [Kind::ReauthorisationRequired, Kind::AccountReauthorized, Kind::SyncFailed] {
+        assert_eq!(shape(kind, Variant::C).await["data"], json!({ "id": HEALTHY }));
+        assert_eq!(shape(kind, Variant::E).await["data"], json!({ "account": HEALTHY }));
+    }
     let unlinked = shape(Kind::AccountUnlinked, Variant::A).await;
     assert_eq!(unlinked["data"], json!({ "account": { "_id": HEALTHY } }));
     let job = shape(Kind::JobUpdate, Variant::Old).await;
@@ -189,6 +193,8 @@ async fn a_webhook_may_be_about_an_account_that_nobody_knows() {
     let here = Here::new().await;
     let event = body(&here, Webhook::new(Kind::AccountUpdated, "65aa")).await;
     assert_eq!(event["data"]["account"]["_id"], "65aa");
+    let other = Webhook::new(Kind::AccountUpdated, HEALTHY).named("mono.accounts.account_updated");
+    assert_eq!(body(&here, other).await["event"], "mono.accounts.account_updated");
     let test = Webhook { account: None, ..Webhook::new(Kind::Test, "") };
     assert_eq!(body(&here, test).await["event"], "mono.events.webhook_test");
 }
