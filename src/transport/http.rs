@@ -95,7 +95,7 @@ async fn answer(endpoint: &Endpoint, request: Request, id: RequestId) -> Respons
     let authorization = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let caller = match endpoint.engine.caller(authorization) {
         Ok(caller) => caller,
-        Err(refused) => return unknown_caller(refused, id),
+        Err(refused) => return unknown_caller(refused, accepts, id),
     };
     match asked {
         Ok(asked) => run(endpoint, &parts, asked, accepts, (caller, id)).await,
@@ -324,9 +324,13 @@ fn not_upgraded(refused: NoUpgrade, id: RequestId) -> Response {
     response
 }
 
-fn unknown_caller(refused: AccessError, id: RequestId) -> Response {
-    let text = refused.to_string();
-    let mut response = plain(StatusCode::UNAUTHORIZED, ErrorCode::Unauthenticated, &text, id);
+fn unknown_caller(refused: AccessError, accepts: Accepts, id: RequestId) -> Response {
+    // Clients read the code of an answer only in a type that they asked for.
+    let media = match accepts.for_one() {
+        media @ (Media::Json | Media::GraphqlResponse) => media,
+        Media::Events | Media::Multipart => Media::Json,
+    };
+    let mut response = plainly(StatusCode::UNAUTHORIZED, refused.into(), media, id);
     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     response
 }

@@ -61,6 +61,15 @@ async fn without_a_good_token_nothing_is_answered() {
         assert_eq!(answer["errors"][0]["extensions"]["code"], "UNAUTHENTICATED");
         assert!(answer.get("data").is_none());
     }
+    // In a type that was asked for: clients read codes in no other.
+    for accept in ["application/graphql-response+json", "application/json", "text/event-stream"] {
+        let request = world.http().post(world.url(0, "/graphql")).json(&body);
+        let response = request.header("accept", accept).send().await.unwrap();
+        assert_eq!(response.status(), 401);
+        let wanted = if accept.starts_with("text") { "application/json" } else { accept };
+        let got = response.headers()["content-type"].to_str().unwrap();
+        assert!(got.starts_with(wanted), "{got} for {accept}");
+    }
     world.stop().await;
 }
 
