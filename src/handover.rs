@@ -2,12 +2,11 @@
 //! to, a key to repeat a wish by. Checked once, here, for links and re-authorisations alike.
 
 use rand::{Rng as _, distr::Alphanumeric};
-use sha2::{Digest as _, Sha256};
 use url::{Origin, Url};
 
 use crate::{
     error::{ApiError, ErrorCode},
-    lifecycle::fact::IdempotencyKey,
+    lifecycle::{fact::IdempotencyKey, recogniser::Recogniser},
 };
 
 /// How long a reference may be, in characters.
@@ -45,11 +44,13 @@ impl From<HandoverError> for ApiError {
     }
 }
 
-/// A caller's key for `operation` on `arguments`, checked.
+/// A caller's key for `operation` on `arguments`, checked. The arguments may be personal, so they
+/// are kept as a keyed digest.
 ///
 /// # Errors
 /// [`HandoverError::Key`].
 pub fn key(
+    digests: &Recogniser,
     given: Option<String>,
     operation: &str,
     arguments: &[&str],
@@ -59,14 +60,8 @@ pub fn key(
     if !plain || !(1..=LONGEST_KEY).contains(&key.len()) {
         return Err(HandoverError::Key);
     }
-    // Each part behind its length: no two lists of arguments read alike.
-    let mut digest = Sha256::new();
-    for part in std::iter::once(&operation).chain(arguments) {
-        digest.update(part.len().to_be_bytes());
-        digest.update(part);
-    }
-    let fingerprint = digest.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Some(IdempotencyKey { key, fingerprint }))
+    let parts: Vec<&str> = std::iter::once(operation).chain(arguments.iter().copied()).collect();
+    Ok(Some(IdempotencyKey { key, fingerprint: digests.of(&parts) }))
 }
 
 /// Checks a caller's reference, or makes one up.

@@ -134,6 +134,10 @@ impl LinkSession {
 impl LinkSession {
     async fn linked(&self) -> Result<Option<Account>> {
         let Some(id) = self.session.account() else { return Ok(None) };
+        // The session stays its owner's; the account may have been taken from them.
+        if !self.loaders.may_see(id).await? {
+            return Ok(None);
+        }
         let state = self.loaders.state(id).await?.filter(|state| !state.unlinked);
         Ok(state.map(|state| Account::new(id.clone(), state, self.loaders.clone())))
     }

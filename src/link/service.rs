@@ -13,6 +13,7 @@ use crate::{
         fact::{IdempotencyKey, What},
         fold::{Ignored, Verdict},
         link::{LinkRequest, LinkSession, LinkStage, LinkWhat},
+        recogniser::Recogniser,
         service::{Lifecycle, RecordError},
     },
     mono::{
@@ -91,7 +92,7 @@ impl Links {
         wanted: Initiate,
     ) -> Result<Initiated, LinkError> {
         wanted.check()?;
-        let key = wanted.key()?;
+        let key = wanted.key(self.lifecycle.recogniser())?;
         if let Some(url) = &wanted.redirect_url {
             self.redirects.check(url)?;
         }
@@ -264,6 +265,10 @@ impl Links {
         let session = session.ok_or(LinkError::InvalidCode)?;
         let session = self.by_id(session.id).await?;
         let account = session.account().cloned().ok_or(LinkError::InvalidCode)?;
+        let known = self.lifecycle.states(std::slice::from_ref(&account)).await?;
+        if known.get(&account).is_none_or(|state| state.unlinked) {
+            return Err(LinkError::InvalidCode);
+        }
         Ok(Completed { session: Some(session), account })
     }
 
@@ -384,7 +389,7 @@ impl Initiate {
         Ok(())
     }
 
-    fn key(&self) -> Result<Option<IdempotencyKey>, LinkError> {
+    fn key(&self, digests: &Recogniser) -> Result<Option<IdempotencyKey>, LinkError> {
         let Customer { id, name, email, phone, bvn } = &self.customer;
         let bank = self.bank.as_ref();
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
@@ -402,7 +407,8 @@ impl Initiate {
             self.check_account_match.to_string(),
         ];
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        Ok(handover::key(self.idempotency_key.clone(), "initiateLink", &arguments)?)
+        let key = self.idempotency_key.clone();
+        Ok(handover::key(digests, key, "initiateLink", &arguments)?)
     }
 }
 

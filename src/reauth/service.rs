@@ -13,6 +13,7 @@ use crate::{
         Subject, SyncFailure, SyncFailureCode,
         fact::{IdempotencyKey, Request, Token, What},
         fold::Verdict,
+        recogniser::Recogniser,
         service::Lifecycle,
         session::{ReauthMethod, ReauthStatus, Session, Stage},
     },
@@ -51,7 +52,7 @@ pub struct Initiate {
 }
 
 impl Initiate {
-    fn key(&self) -> Result<Option<IdempotencyKey>, HandoverError> {
+    fn key(&self, digests: &Recogniser) -> Result<Option<IdempotencyKey>, HandoverError> {
         let method = format!("{:?}", self.method);
         let arguments = [
             self.account.as_str(),
@@ -60,7 +61,7 @@ impl Initiate {
             self.reference.as_deref().unwrap_or_default(),
             if self.reuse_active { "reuse" } else { "anew" },
         ];
-        handover::key(self.idempotency_key.clone(), "initiateReauth", &arguments)
+        handover::key(digests, self.idempotency_key.clone(), "initiateReauth", &arguments)
     }
 }
 
@@ -102,7 +103,7 @@ impl Reauths {
         caller: &Caller,
         wanted: Initiate,
     ) -> Result<Initiated, ReauthError> {
-        let key = wanted.key()?;
+        let key = wanted.key(self.lifecycle().recogniser())?;
         let given_reference = reference(wanted.reference)?;
         if let Some(url) = &wanted.redirect_url {
             self.redirects.check(url)?;

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DbBackend, EntityTrait as _,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _, sea_query::OnConflict,
+    ActiveValue::Set,
+    ColumnTrait as _, ConnectionTrait, DbBackend, EntityTrait as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _,
+    sea_query::{Expr, OnConflict, Query, SelectStatement},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -18,8 +20,8 @@ use crate::{
 
 const TABLE: &str = "link_session";
 
-/// How many sessions of one reference are looked at: owners may choose the same one.
-const ALIKE: u64 = 16;
+/// How many sessions are looked at for the references of one batch: owners may choose the same one.
+const ALIKE: u64 = 1000;
 
 mod row {
     use sea_orm::entity::prelude::*;
@@ -103,11 +105,27 @@ pub async fn open_by_references(
         .filter(row::Column::Reference.is_in(references.iter().copied()))
         .filter(row::Column::AccountId.is_null())
         .filter(row::Column::KeepsReference.eq(true))
-        .limit(ALIKE * references.len() as u64)
+        .limit(ALIKE)
         .into_tuple::<String>()
         .all(db)
         .await?;
+    // Of a part of them one could seem to be the only one that fits.
+    if ids.len() as u64 == ALIKE {
+        tracing::warn!(
+            "too many link sessions have the references that Mono tells; completeLink decides"
+        );
+        return Ok(Vec::new());
+    }
     ids.iter().map(|id| link_id(id)).collect()
+}
+
+/// The ids of the sessions that led to this account, to search among.
+pub(super) fn ids_of(account: &AccountId) -> SelectStatement {
+    Query::select()
+        .column(row::Column::Id)
+        .from(row::Entity)
+        .and_where(row::Column::AccountId.eq(account.as_str()))
+        .to_owned()
 }
 
 /// The session of this owner, or of anybody, that has this reference; the newest if several do.
@@ -214,7 +232,6 @@ pub async fn forget_customer(
     db: &impl ConnectionTrait,
     account: &AccountId,
 ) -> Result<(), StoreError> {
-    use sea_orm::sea_query::Expr;
     row::Entity::update_many()
         .col_expr(row::Column::RedirectUrl, Expr::value(Option::<String>::None))
         .col_expr(row::Column::Customer, Expr::value(Option::<String>::None))

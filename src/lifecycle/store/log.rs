@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait as _, ConnectionTrait, DbBackend, EntityTrait as _, QueryFilter as _,
+    ColumnTrait as _, Condition, ConnectionTrait, DbBackend, EntityTrait as _, QueryFilter as _,
     QueryOrder as _, QuerySelect as _,
     sea_query::Expr,
 };
 
-use super::{StoreError, accounts::time, owners};
+use super::{StoreError, accounts::time, links, owners};
 use crate::{
     clock::Time,
     error::chain,
@@ -376,8 +376,8 @@ pub async fn save_deliveries(
     Ok(())
 }
 
-/// Removes what the logs keep of an account that is to be forgotten: the facts it was folded from,
-/// and the bodies of its deliveries. That they came, and what was told, stays.
+/// Removes what the logs keep of an account that is to be forgotten: the facts that it and its link
+/// were folded from, and the bodies of its deliveries. That they came, and what was told, stays.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -385,8 +385,11 @@ pub async fn forget_account(
     db: &impl ConnectionTrait,
     account: &AccountId,
 ) -> Result<(), StoreError> {
+    let its_links = fact_row::Column::AccountId.in_subquery(links::ids_of(account));
     fact_row::Entity::delete_many()
-        .filter(fact_row::Column::AccountId.eq(account.as_str()))
+        .filter(
+            Condition::any().add(fact_row::Column::AccountId.eq(account.as_str())).add(its_links),
+        )
         .exec(db)
         .await?;
     delivery::Entity::update_many()
