@@ -38,7 +38,7 @@ async fn every_field_of_a_first_link_counts() {
                 "name": "Ada Test", "email": "ada@example.test", "phone": "+2348000000001",
                 "identity": { "type": "bvn", "number": "22000000001" },
             },
-            "meta": { "ref": "user-000042-a1", "campaign": "june" },
+            "meta": { "ref": "user-000042-a1", "campaign": "june", "data_status": "MINE" },
             "institution": {
                 "id": "5f0000000000000000000002", "auth_method": "mobile_banking",
                 "account_number": "0123456789",
@@ -49,7 +49,8 @@ async fn every_field_of_a_first_link_counts() {
     .await;
     let names: Vec<&String> = link.as_object().unwrap().keys().collect();
     assert_eq!(names, ["created_at", "customer", "meta", "mono_url", "redirect_url", "scope"]);
-    assert_eq!(link["meta"], json!({ "ref": "user-000042-a1", "campaign": "june" }));
+    let meta = json!({ "ref": "user-000042-a1", "campaign": "june", "data_status": "MINE" });
+    assert_eq!(link["meta"], meta);
     let page = here.http.get(link["mono_url"].as_str().unwrap()).send().await.unwrap();
     assert!(page.text().await.unwrap().contains("Specimen Bank"));
 
@@ -264,6 +265,16 @@ async fn a_code_may_be_left_out_run_out_or_work_once() {
     let code = json!({ "code": finished.code });
     let refused: Value = here.post("/v2/accounts/auth", &code).await.json().await.unwrap();
     assert_eq!(refused["message"], "You are using an invalid or expired code.");
+}
+
+#[tokio::test]
+async fn a_code_for_an_account_that_was_unlinked_is_good_for_nothing() {
+    let here = Here::new().await;
+    let finished = finish(&here, &initiate(&here, json!({})).await, Outcome::Approve);
+    let id = finished.account.unwrap();
+    here.post(&format!("/v2/accounts/{id}/unlink"), &json!({})).await;
+    let refused = here.post("/v2/accounts/auth", &json!({ "code": finished.code })).await;
+    assert_eq!(refused.status(), 400);
 }
 
 #[tokio::test]

@@ -210,6 +210,18 @@ async fn a_failed_session_need_not_mean_that_the_customer_is_wanted() {
 }
 
 #[tokio::test]
+async fn a_reauthorisation_ends_the_session_before_it() {
+    let here = Here::new().await;
+    let path = format!("/v2/accounts/{ASKING}/balance");
+    let failed = here.realtime(&path).await;
+    assert_eq!(header(&failed, "x-job-status").as_deref(), Some("failed"));
+    here.simulator.finish_widget(ASKING, mono_simulator::Outcome::Approve).unwrap();
+    let fresh = here.realtime(&path).await;
+    assert_eq!(header(&fresh, "x-job-status").as_deref(), Some("finished"));
+    assert_ne!(header(&fresh, "x-job-id"), header(&failed, "x-job-id"));
+}
+
+#[tokio::test]
 async fn jobs_are_told_of_in_every_vocabulary() {
     for (job_words, finished, required) in [
         (JobWords::Documented, "finished", "failed"),
