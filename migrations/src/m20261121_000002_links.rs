@@ -15,7 +15,7 @@ const STATEMENTS: [&str; 6] = [
     "CREATE UNIQUE INDEX link_session_reference ON link_session (owner, reference) \
      WHERE keeps_reference",
     // What a webhook names.
-    "CREATE INDEX link_session_open ON link_session (reference) WHERE account_id IS NULL",
+    "CREATE INDEX link_session_by_reference ON link_session (reference)",
     "CREATE INDEX link_session_account ON link_session (account_id) WHERE account_id IS NOT NULL",
     "CREATE INDEX link_session_deadline ON link_session (deadline_at) \
      WHERE deadline_at IS NOT NULL",

@@ -722,3 +722,64 @@ async fn case_11_an_account_linked_again_instead_of_re_authorised_is_shown_as_re
     assert_eq!(world.link(&id).await["replaces"]["id"], NEEDS_REAUTH);
     world.stop().await;
 }
+
+#[tokio::test]
+async fn case_19_a_code_and_the_webhooks_may_come_at_one_moment() {
+    let world = World::new().await;
+    for _ in 0..10 {
+        let link = world.initiate_link(ada()).await["link"].take();
+        let finished = world.visits(&link, Outcome::Approve);
+        let input = json!({ "code": finished.code, "linkId": link["id"] });
+        let (payload, _) = tokio::join!(world.complete(input), world.simulator.deliver_all());
+        assert_eq!(payload["errors"], json!([]));
+        assert_eq!(payload["account"]["id"], json!(finished.account));
+        let session = world.link(&link["id"]).await;
+        assert_eq!(
+            (&session["status"], &session["account"]["id"]),
+            (&json!("COMPLETED"), &json!(finished.account))
+        );
+    }
+    // Each of the four steps was told once.
+    assert_eq!(world.count("change_log", "kind = 'LINK'").await, 40);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn an_account_linked_in_a_widget_without_a_session_is_whoever_s_who_has_the_code() {
+    let world = world_with_tokens().await;
+    world.simulator.set_webhook_url(&world.url(0, "/webhooks/mono"));
+    let finished = world.simulator.link_by_widget(mono_simulator::WidgetLink::default()).unwrap();
+    world.simulator.deliver_all().await;
+    let mine = token(&world, "accounts:read reauth:write", &[]);
+    let input = json!({ "code": finished.code });
+    let (_, payload) = ask_as(&world, &mine, COMPLETE, json!({ "input": input })).await;
+    let payload = &payload["data"]["completeLink"];
+    assert_eq!(payload["account"]["id"], json!(finished.account));
+    assert_eq!((&payload["link"], &payload["errors"]), (&Value::Null, &json!([])));
+    let reader = token(&world, "accounts:read", &[]);
+    let (_, refused) = ask_as(&world, &reader, COMPLETE, json!({ "input": input })).await;
+    assert_eq!(refused["errors"][0]["extensions"]["code"], "FORBIDDEN");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn several_accounts_of_one_visit_are_linked_and_the_first_is_the_session_s() {
+    let world = world_with_tokens().await;
+    world.simulator.set_webhook_url(&world.url(0, "/webhooks/mono"));
+    let mine = token(&world, "accounts:read reauth:write", &[]);
+    let (_, payload) = ask_as(&world, &mine, INITIATE_LINK, json!({ "input": ada() })).await;
+    let link = payload["data"]["initiateLink"]["link"].clone();
+    let finished = world.visits(&link, Finish::from(Outcome::Approve).accounts(2));
+    world.simulator.deliver_all().await;
+    let (_, answer) = ask_as(&world, &mine, SESSION, json!({ "id": link["id"] })).await;
+    let session = &answer["data"]["linkSession"];
+    assert_eq!(session["account"]["id"], json!(finished.accounts[0]));
+    for account in &finished.accounts {
+        let query = "query ($id: ID!) { account(id: $id) { dataStatus } }";
+        let (_, answer) = ask_as(&world, &mine, query, json!({ "id": account })).await;
+        assert_eq!(answer["data"]["account"]["dataStatus"], "AVAILABLE", "{answer}");
+    }
+    // Each step of the session was told once, whatever the others did.
+    assert_eq!(world.count("change_log", "kind = 'LINK'").await, 4);
+    world.stop().await;
+}

@@ -296,12 +296,14 @@ impl LinkSession {
     }
 
     /// Whether an account that Mono connected for this customer, or made at this time, may have
-    /// come by this link. What nobody told speaks neither for nor against.
+    /// come by this link, as we learn at `now`. What nobody told speaks neither for nor against. A
+    /// customer may choose several accounts in one visit, which is over when the link would be.
     #[must_use]
-    pub fn may_lead_to(&self, customer: Option<&str>, created: Option<Time>) -> bool {
+    pub fn may_lead_to(&self, customer: Option<&str>, created: Option<Time>, now: Time) -> bool {
         let other_customer = matches!((&self.customer, customer), (Some(a), Some(b)) if a != b);
         let is_older = matches!((created, self.issued_stamp), (Some(a), Some(b)) if a < b);
-        self.connection().is_none() && !other_customer && !is_older
+        let is_over = self.connection().is_some_and(|first| now - first.at > LINK_LIFE);
+        !is_over && !other_customer && !is_older
     }
 }
 

@@ -114,10 +114,18 @@ fn a_session_that_a_crash_interrupted_ends_after_a_minute() {
 #[test]
 fn another_customer_s_account_and_an_older_one_do_not_belong_to_it() {
     let session = after(&[request(), issued()]).0;
-    assert!(session.may_lead_to(None, None));
-    assert!(session.may_lead_to(Some("c1"), Some(at(0))));
-    assert!(!session.may_lead_to(Some("c2"), None));
-    assert!(!session.may_lead_to(None, Some(at(-1))));
+    let now = at(9);
+    assert!(session.may_lead_to(None, None, now));
+    assert!(session.may_lead_to(Some("c1"), Some(at(0)), now));
+    assert!(!session.may_lead_to(Some("c2"), None, now));
+    assert!(!session.may_lead_to(None, Some(at(-1)), now));
+}
+
+#[test]
+fn a_visit_may_lead_to_several_accounts_but_not_for_ever() {
+    let session = after(&[request(), issued(), connected("a1")]).0;
+    assert!(session.may_lead_to(None, None, at(1800)));
+    assert!(!session.may_lead_to(None, None, at(1803)));
 }
 
 fn anything() -> impl Strategy<Value = LinkWhat> {

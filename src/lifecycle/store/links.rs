@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait as _, ConnectionTrait, DbBackend, EntityTrait as _, QueryFilter as _,
+    ColumnTrait as _, Condition, ConnectionTrait, DbBackend, EntityTrait as _, QueryFilter as _,
     QueryOrder as _, QuerySelect as _,
     sea_query::{Expr, OnConflict, Query, SelectStatement},
 };
@@ -88,13 +88,14 @@ pub async fn load_for_update(
     find.all(db).await?.into_iter().map(|row| session(row).map(|s| (s.id, s))).collect()
 }
 
-/// The ids of the sessions that have one of these references and led nowhere yet.
+/// The ids of the sessions that have one of these references and led nowhere before `since`.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn open_by_references(
     db: &impl ConnectionTrait,
     references: &[&str],
+    since: Time,
 ) -> Result<Vec<LinkId>, StoreError> {
     if references.is_empty() {
         return Ok(Vec::new());
@@ -103,7 +104,11 @@ pub async fn open_by_references(
         .select_only()
         .column(row::Column::Id)
         .filter(row::Column::Reference.is_in(references.iter().copied()))
-        .filter(row::Column::AccountId.is_null())
+        .filter(
+            Condition::any()
+                .add(row::Column::ConnectedAt.is_null())
+                .add(row::Column::ConnectedAt.gte(since.timestamp_millis())),
+        )
         .filter(row::Column::KeepsReference.eq(true))
         .limit(ALIKE)
         .into_tuple::<String>()

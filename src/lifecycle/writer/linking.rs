@@ -15,7 +15,7 @@ use crate::{
         fold::{Repeated, Verdict},
         link::{self, LinkFact, LinkSession, LinkWhat},
         service::{RecordError, RecordedLink},
-        session::CompletionEvidence,
+        session::{CompletionEvidence, LINK_LIFE},
         store::{self, FactRow, StoreError, keys::Known},
     },
 };
@@ -24,6 +24,7 @@ use crate::{
 pub(super) async fn load(
     db: &DatabaseTransaction,
     entries: &[&Entry],
+    now: Time,
     states: &BTreeMap<AccountId, AccountState>,
 ) -> Result<BTreeMap<LinkId, LinkSession>, StoreError> {
     let mut ids: BTreeSet<LinkId> = states.values().filter_map(unsettled).collect();
@@ -45,7 +46,7 @@ pub(super) async fn load(
         }
     }
     let references: Vec<_> = references.into_iter().collect();
-    ids.extend(store::links::open_by_references(db, &references).await?);
+    ids.extend(store::links::open_by_references(db, &references, now - LINK_LIFE).await?);
     store::links::load_for_update(db, &ids.into_iter().collect::<Vec<_>>()).await
 }
 
@@ -149,17 +150,23 @@ impl Batch<'_> {
         if let What::Linked { link: Some(link), .. } = &fact.what {
             self.connect(*link, account, fact.at, delivery)?;
         } else if state.linked.is_none()
-            && let Some(link) = self.link_of(&fact.what, state)
+            && let Some(link) = self.link_of(fact, state)
         {
             let owner = link.owner.clone();
-            let what = What::Linked { link: Some(link.id), owner };
-            let link = link.id;
+            // Further accounts of the visit are the owner's without being the session's.
+            let first = link.account().is_none().then_some(link.id);
+            if first.is_none() && state.owners.contains(&owner) {
+                return Ok(None);
+            }
+            let what = What::Linked { link: first, owner };
             let linked = Fact { account: account.clone(), at: fact.at, what };
             // Folded beside the news that it follows from, so that the log tells of both.
             if let Ok(recorded) = self.fold(db, &linked, delivery).await? {
                 joined = Some(recorded.state);
             }
-            self.connect(link, account, fact.at, delivery)?;
+            if let Some(link) = first {
+                self.connect(link, account, fact.at, delivery)?;
+            }
         }
         self.pass_on(fact, delivery)?;
         Ok(joined)
@@ -178,15 +185,16 @@ impl Batch<'_> {
 
     /// The link session that this fact shows an account to have come by. A reference is the
     /// caller's word, so it decides only where nothing contradicts it and one session alone fits.
-    fn link_of(&self, what: &What, state: &AccountState) -> Option<&LinkSession> {
-        let clue = named_by(what)?;
+    fn link_of(&self, fact: &Fact, state: &AccountState) -> Option<&LinkSession> {
+        let clue = named_by(&fact.what)?;
         // Each link gives a new account: one that was met before the link was asked for is another.
         let met_at = if clue.is_read { state.connected_at } else { state.first_seen_at }?;
         let mut fitting = self.links.values().filter(|link| {
             link.reference == clue.reference
                 && link.keeps_reference()
                 && link.created_at <= met_at
-                && link.may_lead_to(clue.customer, clue.created)
+                && link.account() != Some(&fact.account)
+                && link.may_lead_to(clue.customer, clue.created, fact.at)
         });
         let link = fitting.next()?;
         if fitting.next().is_some() {

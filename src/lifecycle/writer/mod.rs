@@ -184,7 +184,7 @@ async fn write_in(
         store::load_for_update(db, &accounts, now).await?
     };
     // Links behind accounts, always: two replicas that want the same rows queue up.
-    let links = linking::load(db, entries, &before).await?;
+    let links = linking::load(db, entries, now, &before).await?;
     // Looked for behind the locks: what another replica is writing is there by then.
     let copies = copies(db, entries).await?;
     let mut batch = Batch::new(&before, &links);
