@@ -29,6 +29,7 @@ use crate::{
     error::chain,
     events::{self, BusError},
     http::{self, Health, Public},
+    job::service::Jobs,
     lifecycle::{
         deadlines,
         fact::What,
@@ -235,6 +236,7 @@ impl Gateway {
                 transactions: Transactions::new(mono.clone()),
             },
             links: Links::new(mono.clone(), lifecycle.clone(), config.redirects.clone()),
+            jobs: Jobs::new(mono.clone(), accounts.clone(), config.mono_sync),
             reauths: Reauths::new(mono, accounts, config.redirects.clone()),
             demo: controls.clone(),
         };

@@ -152,6 +152,12 @@ prefixed_id!(
     "link session"
 );
 prefixed_id!(
+    /// The id of a job: a refresh, a statement, an assessment.
+    JobId,
+    "job_",
+    "job"
+);
+prefixed_id!(
     /// The id of a webhook delivery in our log.
     EventId,
     "evt_",

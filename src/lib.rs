@@ -7,7 +7,7 @@
 //!   checked.
 //! - [`lifecycle`]: what is true of an account, folded from facts; the log and its feed.
 //! - [`access`]: who may see what.
-//! - [`transaction`], [`account`], [`reauth`], [`webhook`]: the domains.
+//! - [`transaction`], [`account`], [`reauth`], [`job`], [`webhook`]: the domains.
 //! - [`schema`], [`transport`], [`telemetry`]: assembly.
 //! - [`head`], [`http`], [`config`], [`app`]: the top.
 
@@ -33,6 +33,7 @@ pub mod user_error;
 pub mod access;
 pub mod account;
 pub mod demo;
+pub mod job;
 pub mod link;
 pub mod reauth;
 pub mod transaction;

@@ -18,7 +18,11 @@ use crate::{
     caller::Caller,
     demo::{Controls, graphql::DemoMutation},
     error::{ApiError, ErrorCode, Fallible, Result},
-    ids::{AccountId, LinkId, ReauthId},
+    ids::{AccountId, JobId, LinkId, ReauthId},
+    job::{
+        graphql::{Job, JobMutation, JobQuery, find_job},
+        service::Jobs,
+    },
     lifecycle::graphql::LifecycleSubscription,
     link::{
         graphql::{LinkMutation, LinkQuery, LinkSession, find_link},
@@ -57,6 +61,7 @@ enum Node {
     Account(Account),
     ReauthSession(ReauthSession),
     LinkSession(LinkSession),
+    Job(Job),
 }
 
 /// The queries about the gateway itself.
@@ -66,11 +71,12 @@ pub struct GatewayQuery;
 /// Everything that can be asked.
 #[Object]
 impl GatewayQuery {
-    /// Whatever has this id: an account, or a session. Null if there is none, or if it is not yours.
+    /// Whatever has this id: an account, a session, or a job. Null if there is none, or if it is
+    /// not yours.
     async fn node(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "An account's id, or a session's.")] id: ID,
+        #[graphql(desc = "An account's id, a session's, or a job's.")] id: ID,
     ) -> Fallible<Node> {
         node(ctx, &id).await.transpose()
     }
@@ -88,6 +94,9 @@ async fn node(ctx: &Context<'_>, id: &str) -> Result<Option<Node>> {
     if id.starts_with(LinkId::PREFIX) {
         return Ok(find_link(ctx, id).await?.map(Node::LinkSession));
     }
+    if id.starts_with(JobId::PREFIX) {
+        return Ok(find_job(ctx, id).await?.map(Node::Job));
+    }
     // Nothing has an id of another shape.
     let Ok(account) = AccountId::parse(id) else { return Ok(None) };
     match Account::find(ctx, account).await {
@@ -99,16 +108,16 @@ async fn node(ctx: &Context<'_>, id: &str) -> Result<Option<Node>> {
 
 /// Everything that can be asked.
 #[derive(MergedObject, Default)]
-pub struct Query(AccountQuery, ReauthQuery, LinkQuery, GatewayQuery);
+pub struct Query(AccountQuery, ReauthQuery, LinkQuery, JobQuery, GatewayQuery);
 
 /// Everything that can be changed.
 #[derive(MergedObject, Default)]
-pub struct Mutation(ReauthMutation, LinkMutation);
+pub struct Mutation(ReauthMutation, LinkMutation, JobMutation);
 
 /// Everything that can be changed. In demo mode this includes what banks and customers do.
 #[derive(MergedObject, Default)]
 #[graphql(name = "Mutation")]
-pub struct WithDemo(ReauthMutation, LinkMutation, DemoMutation);
+pub struct WithDemo(ReauthMutation, LinkMutation, JobMutation, DemoMutation);
 
 /// Everything that can be listened to.
 #[derive(MergedSubscription, Default)]
@@ -123,6 +132,8 @@ pub struct Parts {
     pub reauths: Reauths,
     /// Linking.
     pub links: Links,
+    /// Refreshes, statements, assessments.
+    pub jobs: Jobs,
     /// The simulator's levers; none in live mode.
     pub demo: Option<Controls>,
 }
@@ -216,6 +227,7 @@ impl Schema {
                     .data($info)
                     .data(parts.reauths)
                     .data(parts.links)
+                    .data(parts.jobs)
                     .validation_mode(ValidationMode::Fast)
                     .limit_recursive_depth(DEEPEST);
                 if introspection == Introspection::On {

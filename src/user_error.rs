@@ -25,6 +25,10 @@ pub enum UserError {
     LinkNotActive(LinkNotActiveError),
     /// Not yet.
     SyncTooSoon(SyncTooSoonError),
+    /// The link was handed on.
+    StatementTaken(StatementTakenError),
+    /// There is no link.
+    StatementNotReady(StatementNotReadyError),
 }
 
 /// Declares a user error: a type of its own, so that a client can tell them apart by type.
@@ -89,6 +93,17 @@ user_error!(
     /// The customer has finished, or the link session has ended otherwise (code LINK_NOT_ACTIVE).
     LinkNotActiveError,
     "LINK_NOT_ACTIVE"
+);
+
+user_error!(
+    /// The statement's link was handed on before, or its hour is up (code ALREADY_TAKEN).
+    StatementTakenError,
+    "ALREADY_TAKEN"
+);
+user_error!(
+    /// The statement is not there: its job runs, or failed (code STATEMENT_NOT_READY).
+    StatementNotReadyError,
+    "STATEMENT_NOT_READY"
 );
 
 /// It is too soon for another refresh (code SYNC_TOO_SOON).

@@ -12,7 +12,7 @@ const LAYERS: [&[&str]; 8] = [
     &["lifecycle"],
     &["transaction", "handover"],
     &["account"],
-    &["reauth", "link", "webhook", "demo"],
+    &["reauth", "link", "job", "webhook", "demo"],
     &["schema", "transport", "telemetry"],
     &["head", "http", "config", "app", "command", "main", "lib"],
 ];
@@ -160,7 +160,7 @@ fn each_library_stays_where_it_belongs() {
         path.ends_with("graphql.rs") || path.contains("/graphql/") || path.ends_with("loader.rs") || path.starts_with("transport/") || path.starts_with("document/")
             || ["schema.rs", "error.rs", "money.rs", "scalar.rs", "paging.rs", "user_error.rs"].contains(&path)
             // `derive(Enum)` on plain enums of a domain.
-            || ["lifecycle/mod.rs", "lifecycle/session.rs", "lifecycle/link/mod.rs", "transaction/mod.rs"].contains(&path)
+            || ["lifecycle/mod.rs", "lifecycle/session.rs", "lifecycle/job.rs", "lifecycle/link/mod.rs", "transaction/mod.rs"].contains(&path)
     });
     only_in("Utc::now", |path| path == "clock.rs");
     only_in("env::var(", |path| path.starts_with("config/"));

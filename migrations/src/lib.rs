@@ -7,6 +7,7 @@ pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
 mod m20261121_000001_first_tables;
 mod m20261121_000002_links;
+mod m20261121_000003_jobs;
 mod m20261121_000004_widget;
 
 /// Every migration, oldest first.
@@ -18,6 +19,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261121_000001_first_tables::Migration),
             Box::new(m20261121_000002_links::Migration),
+            Box::new(m20261121_000003_jobs::Migration),
             Box::new(m20261121_000004_widget::Migration),
         ]
     }

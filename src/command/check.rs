@@ -76,6 +76,7 @@ fn mend(error: MonoError) -> String {
         MonoError::Timeout => "try again; if it stays, ask whether a firewall swallows packets",
         MonoError::NotFound
         | MonoError::Rejected(_)
+        | MonoError::NoWebhook
         | MonoError::NotReauthorisable
         | MonoError::RateLimited { .. }
         | MonoError::BadResponse(_) => "is MONO_BASE_URL Mono's address, without a version in it?",

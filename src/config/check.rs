@@ -17,9 +17,8 @@ use crate::{
 impl Later {
     fn check(&self) -> Result<(), ConfigError> {
         let data_key = self.gateway_data_key.as_ref().map(|_| "set");
-        let asked: [(&str, Option<&str>, &[&str]); 6] = [
+        let asked: [(&str, Option<&str>, &[&str]); 5] = [
             ("NATS_URL", self.nats_url.as_deref(), &[]),
-            ("MONO_SYNC", self.mono_sync.as_deref(), &["realtime"]),
             ("GATEWAY_JWKS_URL", self.gateway_jwks_url.as_deref(), &[]),
             // Nothing is remembered yet, so both are true.
             ("GATEWAY_CACHE", self.gateway_cache.as_deref(), &["on", "off"]),
@@ -88,6 +87,7 @@ impl Settings {
             database_url: self.database_url()?,
             mono_base_url: self.mono_base_url.clone(),
             mono_secret_key: key.unwrap_or_else(|| SecretString::from("")),
+            mono_sync: self.mono_sync.into(),
             webhook_secrets,
             access,
             max_connections: self.gateway_max_connections,

@@ -17,6 +17,7 @@ use crate::{
     access::Access,
     document::trusted::Others,
     handover::Redirects,
+    lifecycle::job::SyncVia,
     server::Bounds,
     transport::{status::Statuses, websocket::Patience},
 };
@@ -142,6 +143,24 @@ impl Mode {
     }
 }
 
+/// How Mono is asked for new data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MonoSync {
+    /// By reads with x-realtime: one per account and 5 minutes.
+    Realtime,
+    /// By POST /accounts/{id}/sync: one per account and 2 minutes.
+    Legacy,
+}
+
+impl From<MonoSync> for SyncVia {
+    fn from(sync: MonoSync) -> Self {
+        match sync {
+            MonoSync::Realtime => Self::Realtime,
+            MonoSync::Legacy => Self::Legacy,
+        }
+    }
+}
+
 /// How callers show who they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Auth {
@@ -245,6 +264,9 @@ pub struct Settings {
     /// A file that holds it.
     #[arg(long, env = "MONO_WEBHOOK_SECRET_FILE", global = true, value_name = "FILE")]
     pub mono_webhook_secret_file: Option<PathBuf>,
+    /// How Mono is asked for new data: by real-time reads, or by the manual sync of before Oct 2023.
+    #[arg(long, env = "MONO_SYNC", global = true, value_enum, default_value = "realtime")]
+    pub mono_sync: MonoSync,
     /// How callers show who they are: by a token, or not at all, which is for loopback only.
     #[arg(long, env = "GATEWAY_AUTH", global = true, value_enum)]
     pub gateway_auth: Option<Auth>,
@@ -344,8 +366,6 @@ pub struct Settings {
 pub struct Later {
     #[arg(long, env = "NATS_URL", global = true, hide = true, hide_env_values = true)]
     nats_url: Option<String>,
-    #[arg(long, env = "MONO_SYNC", global = true, hide = true)]
-    mono_sync: Option<String>,
     #[arg(long, env = "GATEWAY_JWKS_URL", global = true, hide = true)]
     gateway_jwks_url: Option<String>,
     #[arg(long, env = "GATEWAY_CACHE", global = true, hide = true)]
@@ -373,6 +393,8 @@ pub struct Config {
     pub mono_base_url: String,
     /// Mono's key.
     pub mono_secret_key: SecretString,
+    /// How Mono is asked for new data.
+    pub mono_sync: SyncVia,
     /// What webhooks must carry one of.
     pub webhook_secrets: Vec<SecretString>,
     /// How callers show who they are.

@@ -10,7 +10,9 @@ use tokio::{sync::Semaphore, task::JoinSet};
 use super::{
     RetrievedData,
     fact::{Look, Reported, What},
+    job::Job,
     link::LinkWhat,
+    polls::ask_after,
     recogniser::Recogniser,
     service::Lifecycle,
     session::Session,
@@ -52,6 +54,9 @@ pub async fn run(lifecycle: Lifecycle, mono: Client, database: Database) {
         while worker.round(&mut under_way).await {}
         while worker.end_links().await {}
         worker.forget_keys(&mut keys_kept_until).await;
+        if let Err(error) = worker.erase_old_results().await {
+            tracing::error!(cause = %chain(&error), "what jobs brought was not erased in time; trying again");
+        }
         while under_way.try_join_next().is_some() {}
     }
 }
@@ -141,16 +146,25 @@ impl Worker {
         let state = self.lifecycle.states(std::slice::from_ref(account)).await?.remove(account);
         let state = state.unwrap_or_default();
         let session_is_due = state.session.as_ref().and_then(Session::deadline);
-        if session_is_due.is_some_and(|at| at <= now) {
+        let due_jobs: Vec<Job> = state
+            .jobs
+            .into_iter()
+            .filter(|job| job.deadline().is_some_and(|at| at <= now))
+            .collect();
+        // The others are asked after, or what they brought is looked at.
+        let (asked_after, ran_out): (Vec<_>, Vec<_>) =
+            due_jobs.into_iter().partition(|job| job.is_asked_after() && job.mono_was_asked());
+        if session_is_due.is_some_and(|at| at <= now) || !ran_out.is_empty() {
             self.lifecycle.record(account.clone(), What::TimePassed).await?;
         }
-        let is_due = state.waiting.is_some_and(|waiting| waiting.next_at <= now);
+        let look = state.waiting.is_some_and(|waiting| waiting.next_at <= now);
+        let is_due = look || !asked_after.is_empty();
         let place = self.looks.clone().try_acquire_owned().ok().filter(|_| is_due);
         let has_place = place.is_some();
         if let Some(place) = place {
             let (worker, account) = (self.clone(), account.clone());
             under_way.spawn(async move {
-                if let Err(error) = worker.look(&account, until).await {
+                if let Err(error) = worker.ask_mono(&account, look, &asked_after, until).await {
                     tracing::error!(%account, cause = %chain(error.as_ref()), "a look was not recorded; it stays due");
                 }
                 drop(place);
@@ -161,7 +175,33 @@ impl Worker {
         Ok(has_place || !is_due)
     }
 
-    async fn look(&self, account: &AccountId, until: Time) -> Result<(), Failure> {
+    /// What jobs brought is personal: it is erased when its time is up, asked for or not.
+    async fn erase_old_results(&self) -> Result<(), store::StoreError> {
+        let now = self.lifecycle.clock().now();
+        // Mostly there is none, and SQLite's only writer is not to be held for that.
+        if store::is_any_result_old(self.database.reader(), now).await? {
+            store::erase_old_results(self.database.writer(), now).await?;
+        }
+        Ok(())
+    }
+
+    async fn ask_mono(
+        &self,
+        account: &AccountId,
+        look: bool,
+        jobs: &[Job],
+        until: Time,
+    ) -> Result<(), Failure> {
+        if look {
+            self.look(account).await?;
+        }
+        for job in jobs {
+            ask_after(&self.lifecycle, &self.mono, job).await?;
+        }
+        Ok(store::release(self.database.writer(), account, until).await?)
+    }
+
+    async fn look(&self, account: &AccountId) -> Result<(), Failure> {
         let asked_at = self.lifecycle.clock().now();
         let what = match self.mono.account(account).await {
             Ok(details) => {
@@ -171,7 +211,7 @@ impl Worker {
             Err(error) => What::LookFailed { code: error.code().as_str().to_owned() },
         };
         self.lifecycle.record(account.clone(), what).await?;
-        Ok(store::release(self.database.writer(), account, until).await?)
+        Ok(())
     }
 }
 

@@ -4,7 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ChangeCause, DataStatus, RetrievedData, SyncFailureCode, session::ReauthMethod};
+use super::{
+    ChangeCause, DataStatus, RetrievedData, SyncFailureCode, job::JobNews, session::ReauthMethod,
+};
 use crate::{
     clock::Time,
     ids::{AccountId, LinkId, ReauthId},
@@ -45,7 +47,7 @@ pub enum SyncStatus {
 /// How a job of Mono's stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum JobStatus {
+pub enum JobWord {
     /// It runs.
     Processing,
     /// It is done.
@@ -54,6 +56,25 @@ pub enum JobStatus {
     Failed,
     /// The bank wants the customer.
     ReauthorisationRequired,
+}
+
+impl JobWord {
+    /// Reads Mono's word, of both of its vocabularies, in any case.
+    ///
+    /// Source: Mono docs, "Real-Time Data" (finished, processing, failed) and changelog of Sep 2024
+    /// (SUCCESSFUL, FAILED, REAUTHORISATION_REQUIRED); RUNNING is an integrator's.
+    #[must_use]
+    pub fn from_mono(word: &str) -> Option<Self> {
+        match word.trim().to_ascii_uppercase().as_str() {
+            "FINISHED" | "SUCCESSFUL" => Some(Self::Finished),
+            "PROCESSING" | "RUNNING" => Some(Self::Processing),
+            "FAILED" => Some(Self::Failed),
+            "REAUTHORISATION_REQUIRED" | "REAUTHORIZATION_REQUIRED" => {
+                Some(Self::ReauthorisationRequired)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// A status as Mono told it.
@@ -103,6 +124,9 @@ pub struct Update {
     /// What the bank's own account is known by.
     #[serde(default)]
     pub bank_account: Option<String>,
+    /// Mono's id of the job behind it.
+    #[serde(default)]
+    pub job: Option<String>,
 }
 
 /// What a look at the account's details showed.
@@ -208,8 +232,13 @@ pub enum What {
         /// Mono's time of sending it.
         stamp: Option<Time>,
         /// How it stands.
-        status: JobStatus,
+        status: JobWord,
+        /// Mono's id of it.
+        #[serde(default)]
+        job: Option<String>,
     },
+    /// Something about a job.
+    Job(JobNews),
     /// Webhook `account_unlinked`.
     Unlinked,
     /// The account's details were read.
@@ -267,7 +296,8 @@ impl What {
             Self::Required { .. } => ChangeCause::ReauthorisationRequired,
             Self::Reauthorized { .. } => ChangeCause::AccountReauthorized,
             Self::SyncFailed { .. } => ChangeCause::SyncFailed,
-            Self::JobUpdated { .. } => ChangeCause::JobUpdated,
+            Self::JobUpdated { .. } | Self::Job(JobNews::Told { .. }) => ChangeCause::JobUpdated,
+            Self::Job(JobNews::Polled { .. }) => ChangeCause::JobRead,
             Self::Unlinked => ChangeCause::AccountUnlinked,
             Self::Looked(_) => ChangeCause::DetailsRead,
             Self::LookFailed { .. } | Self::TimePassed => ChangeCause::Deadline,
@@ -275,7 +305,10 @@ impl What {
             | Self::LinkIssued { .. }
             | Self::TokenIssued { .. }
             | Self::LinkRefused { .. }
-            | Self::Cancelled { .. } => ChangeCause::Mutation,
+            | Self::Cancelled { .. }
+            | Self::Job(
+                JobNews::Requested(_) | JobNews::Answered { .. } | JobNews::Refused { .. },
+            ) => ChangeCause::Mutation,
         }
     }
 }

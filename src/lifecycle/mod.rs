@@ -10,7 +10,9 @@ pub mod fact;
 pub mod feed;
 pub mod fold;
 pub mod graphql;
+pub mod job;
 pub mod link;
+mod polls;
 pub mod recogniser;
 pub mod service;
 pub mod session;
@@ -26,8 +28,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     caller::Caller,
     clock::Time,
-    ids::{AccountId, LinkId, ReauthId},
+    ids::{AccountId, JobId, LinkId, ReauthId},
 };
+use job::{Job, JobKind, JobStatus, Refresh};
 use link::LinkStatus;
 use session::{ReauthStatus, Session};
 use waiting::Waiting;
@@ -127,8 +130,12 @@ pub enum ReauthReason {
     Webhook,
     /// Webhook account_updated with sync_status REAUTHORISATION_REQUIRED.
     SyncStatus,
-    /// Webhook of a job that ended with REAUTHORISATION_REQUIRED.
+    /// Webhook of a job that ended with REAUTHORISATION_REQUIRED, or the job itself, read.
     JobStatus,
+    /// The answer to a manual sync, with the code REAUTHORISATION_REQUIRED.
+    SyncCode,
+    /// The answer to a real-time read, with the header x-reauth-required.
+    Header,
     /// A webhook without a time that came within 48 hours after a re-authorisation: perhaps an old
     /// one, delivered late. The next good refresh lowers it.
     Unconfirmed,
@@ -165,8 +172,20 @@ pub enum SyncFailureCode {
     LinkRefused,
     /// The account can not be re-authorised.
     NotReauthorisable,
-    /// The gateway was stopped between asking Mono for the link and hearing the answer.
+    /// The gateway was stopped between asking Mono and hearing the answer.
     Interrupted,
+    /// The bank wants the customer to authorise again.
+    ReauthRequired,
+    /// The bank gave fewer transactions than before, and that was not allowed.
+    IncompleteStatement,
+    /// Mono did not take the request.
+    RequestRefused,
+    /// Mono has no webhook URL for this app, so it could not tell of the end.
+    NoWebhook,
+    /// Mono reported that the job failed.
+    JobFailed,
+    /// The account was unlinked.
+    Unlinked,
 }
 
 /// Why a refresh or a re-authorisation brought no data, and when that was.
@@ -315,6 +334,12 @@ pub struct AccountState {
     /// What the bank's own account is known by: a keyed digest, no number.
     #[serde(default)]
     pub bank_account: Option<String>,
+    /// When it may be refreshed again, once it was.
+    #[serde(default)]
+    pub refresh: Option<Refresh>,
+    /// The newest job of each kind, live or ended, by kind.
+    #[serde(default)]
+    pub jobs: Vec<Job>,
     /// The newest re-authorisation, live or ended. Stored in a row of its own.
     #[serde(skip)]
     pub session: Option<Session>,
@@ -341,7 +366,20 @@ impl AccountState {
     pub fn next_deadline(&self) -> Option<Time> {
         let session = self.session.as_ref().and_then(Session::deadline);
         let waiting = self.waiting.as_ref().map(|waiting| waiting.next_at);
-        session.into_iter().chain(waiting).min()
+        let jobs = self.jobs.iter().filter_map(Job::deadline);
+        session.into_iter().chain(waiting).chain(jobs).min()
+    }
+
+    /// The newest job of this kind.
+    #[must_use]
+    pub fn job(&self, kind: JobKind) -> Option<&Job> {
+        self.jobs.iter().find(|job| job.kind == kind)
+    }
+
+    /// When a refresh may be asked for; nothing if at once.
+    #[must_use]
+    pub fn next_sync_allowed_at(&self, now: Time) -> Option<Time> {
+        self.refresh.as_ref().map(|refresh| refresh.next_allowed_at).filter(|at| *at > now)
     }
 
     /// The session that asking again would return.
@@ -373,6 +411,8 @@ pub enum ChangeCause {
     DetailsRead,
     /// A link session of the gateway's led to this account.
     Linked,
+    /// The gateway asked Mono how a job stands.
+    JobRead,
     /// A mutation.
     Mutation,
     /// Time ran out.
@@ -420,6 +460,17 @@ pub enum Change {
         /// In whose name it was asked for.
         owner: String,
     },
+    /// A job was asked for, or moved.
+    Job {
+        /// Which one.
+        job: JobId,
+        /// What it does.
+        product: JobKind,
+        /// How far it is.
+        status: JobStatus,
+        /// Why.
+        cause: ChangeCause,
+    },
 }
 
 impl Change {
@@ -429,7 +480,8 @@ impl Change {
         match self {
             Self::DataStatus { cause, .. }
             | Self::Reauth { cause, .. }
-            | Self::Link { cause, .. } => *cause,
+            | Self::Link { cause, .. }
+            | Self::Job { cause, .. } => *cause,
         }
     }
 }
@@ -479,7 +531,10 @@ impl LoggedChange {
             (Subject::Link(_), Change::Link { owner, .. }) => {
                 caller.sees_all() || owner == caller.owner()
             }
-            (Subject::Link(_), Change::DataStatus { .. } | Change::Reauth { .. }) => false,
+            (
+                Subject::Link(_),
+                Change::DataStatus { .. } | Change::Reauth { .. } | Change::Job { .. },
+            ) => false,
         }
     }
 }

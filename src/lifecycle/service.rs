@@ -16,10 +16,11 @@ use super::{
     fact::{Fact, What},
     feed::Feed,
     fold::Verdict,
+    job::Job,
     link::{LinkFact, LinkSession, LinkWhat},
     recogniser::Recogniser,
     session::Session,
-    store::{self, Delivery, Outcome, StoreError},
+    store::{self, Delivery, Kept, Outcome, StoreError},
     writer::{Entry, News, Writer, Written},
 };
 use crate::{
@@ -27,7 +28,7 @@ use crate::{
     clock::Clock,
     database::Database,
     events::EventBus,
-    ids::{AccountId, LinkId, ReauthId},
+    ids::{AccountId, JobId, LinkId, ReauthId},
 };
 
 /// How many entries wait for the writer before more are refused.
@@ -297,6 +298,30 @@ impl Lifecycle {
         first: u64,
     ) -> Result<Vec<Session>, StoreError> {
         store::sessions_of_account(self.database.reader(), account, after, first).await
+    }
+
+    /// The job of this id.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        store::job_by_id(self.database.reader(), id).await
+    }
+
+    /// What the job of this id brought, as far as it is still kept.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn job_result(&self, id: JobId) -> Result<Kept, StoreError> {
+        store::job_result(self.database.reader(), id, self.clock.now()).await
+    }
+
+    /// Hands on what the job of this id brought, and erases it: only one who asks gets it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn take_job_result(&self, id: JobId) -> Result<Kept, StoreError> {
+        store::take_job_result(self.database.writer(), id, self.clock.now()).await
     }
 
     /// Where changes are heard.

@@ -127,9 +127,11 @@ impl Links {
                 let id = LinkId::parse(&first.id).map_err(|_| LinkError::UnknownSession)?;
                 Ok(Initiated { session: self.answered(id).await?, reused: first.reused })
             }
-            Verdict::Ignored(_) | Verdict::Refused | Verdict::Reused(_) => {
-                Err(LinkError::UnknownSession)
-            }
+            Verdict::Ignored(_)
+            | Verdict::Refused
+            | Verdict::Reused(_)
+            | Verdict::UnderWay(_)
+            | Verdict::TooSoon(_) => Err(LinkError::UnknownSession),
         }
     }
 
@@ -282,9 +284,11 @@ impl Links {
         let recorded = self.lifecycle.record_link(id, LinkWhat::Cancelled).await?;
         match recorded.verdict {
             Verdict::Applied | Verdict::Ignored(_) => self.by_id(id).await,
-            Verdict::Refused | Verdict::Reused(_) | Verdict::Repeated(_) => {
-                Err(LinkError::NotActive(id))
-            }
+            Verdict::Refused
+            | Verdict::Reused(_)
+            | Verdict::Repeated(_)
+            | Verdict::UnderWay(_)
+            | Verdict::TooSoon(_) => Err(LinkError::NotActive(id)),
         }
     }
 
@@ -323,6 +327,8 @@ impl Links {
             Verdict::Ignored(Ignored::Stale | Ignored::Unlinked | Ignored::NothingNew)
             | Verdict::Reused(_)
             | Verdict::Repeated(_)
+            | Verdict::UnderWay(_)
+            | Verdict::TooSoon(_)
             | Verdict::Refused => Err(LinkError::UnknownAccount),
         }
     }

@@ -16,6 +16,11 @@ pub enum MonoError {
     /// 400, 402, 403, 409, 422 and other 4xx.
     #[error("Mono refuses this request (HTTP {0})")]
     Rejected(u16),
+    /// There is nowhere to send the webhook that would tell of the end.
+    #[error(
+        "Mono has no webhook URL for this app, so it could not tell of the end; set it on Mono's dashboard"
+    )]
+    NoWebhook,
     /// It can not be re-authorised, in Mono's words.
     #[error("this account can not be re-authorised")]
     NotReauthorisable,
@@ -43,7 +48,9 @@ impl MonoError {
         match self {
             Self::Unauthorized => ErrorCode::UpstreamUnauthorized,
             Self::NotFound => ErrorCode::NotFound,
-            Self::Rejected(_) | Self::NotReauthorisable => ErrorCode::UpstreamRejected,
+            Self::Rejected(_) | Self::NoWebhook | Self::NotReauthorisable => {
+                ErrorCode::UpstreamRejected
+            }
             Self::RateLimited { .. } => ErrorCode::UpstreamRateLimited,
             Self::Unavailable => ErrorCode::UpstreamUnavailable,
             Self::Timeout => ErrorCode::UpstreamTimeout,
@@ -65,6 +72,7 @@ impl From<MonoError> for ApiError {
             MonoError::Unauthorized
             | MonoError::NotFound
             | MonoError::Rejected(_)
+            | MonoError::NoWebhook
             | MonoError::NotReauthorisable
             | MonoError::Unavailable
             | MonoError::Timeout

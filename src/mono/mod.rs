@@ -6,8 +6,10 @@
 //! Source: Mono docs, read 2026; every shape has a fixture in `tests/fixtures/mono`.
 
 pub mod error;
+pub mod jobs;
 pub mod link;
 pub mod model;
+pub mod refresh;
 mod widget;
 pub mod wire;
 
@@ -233,16 +235,62 @@ impl Client {
         }
     }
 
+    /// A GET that starts something: tried again only if nothing of it was sent.
+    async fn start_by_get(&self, path: &str) -> Result<Bytes, MonoError> {
+        let reply = self.once(Method::GET, path, HeaderMap::new(), None, WRITE).await?;
+        if reply.status.is_success() { Ok(reply.body) } else { Err(reply.refusal()) }
+    }
+
+    /// A request that starts something, whatever its method: tried again only if nothing of it was
+    /// sent. The answer comes whole, whatever its status.
+    async fn once(
+        &self,
+        method: Method,
+        path: &str,
+        headers: HeaderMap,
+        body: Option<String>,
+        within: Duration,
+    ) -> Result<Reply, MonoError> {
+        let deadline = Instant::now() + within;
+        let mut tried = 0;
+        loop {
+            tried += 1;
+            let send = self.ask(method.clone(), path, headers.clone(), body.clone());
+            let result = tokio::time::timeout_at(deadline, send).await;
+            let failure = match result.unwrap_or(Err(Failure::of(MonoError::Timeout))) {
+                Ok(reply) => return Ok(reply),
+                Err(failure) => failure,
+            };
+            let pause = pause(failure.error, tried);
+            if tried == TRIES || failure.sent || Instant::now() + pause >= deadline {
+                return Err(failure.error);
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+
     async fn send(
         &self,
         method: Method,
         path: &str,
         body: Option<String>,
     ) -> Result<Bytes, Failure> {
+        let reply = self.ask(method, path, HeaderMap::new(), body).await?;
+        if reply.status.is_success() { Ok(reply.body) } else { Err(Failure::of(reply.refusal())) }
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        headers: HeaderMap,
+        body: Option<String>,
+    ) -> Result<Reply, Failure> {
         let _permit = self.inner.permits.acquire().await;
         metrics::counter!("mono_gateway_upstream_calls_total", "method" => method.to_string())
             .increment(1);
         let mut request = self.inner.http.request(method, format!("{}{path}", self.inner.base));
+        request = request.headers(headers);
         if let Some(body) = body {
             request = request.header(CONTENT_TYPE, "application/json").body(body);
         }
@@ -256,7 +304,7 @@ impl Client {
             sent: !error.is_connect(),
         })?;
         let status = response.status();
-        let retry_after_ms = retry_after(response.headers());
+        let headers = std::mem::take(response.headers_mut());
         let mut bytes = BytesMut::new();
         loop {
             match response.chunk().await {
@@ -271,11 +319,21 @@ impl Client {
                 Err(_) => break,
             }
         }
-        if status.is_success() {
-            Ok(bytes.freeze())
-        } else {
-            Err(Failure::of(refusal(status, retry_after_ms, &bytes)))
-        }
+        Ok(Reply { status, headers, body: bytes.freeze() })
+    }
+}
+
+/// An answer of Mono's, whatever its status.
+struct Reply {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Reply {
+    /// What an answer that is no success means.
+    fn refusal(&self) -> MonoError {
+        refusal(self.status, retry_after(&self.headers), &self.body)
     }
 }
 
@@ -294,6 +352,7 @@ impl Failure {
 fn refusal(status: StatusCode, retry_after_ms: Option<u64>, body: &[u8]) -> MonoError {
     match status.as_u16() {
         401 => MonoError::Unauthorized,
+        400..=499 if jobs::is_no_webhook(body) => MonoError::NoWebhook,
         404 if !model::is_not_reauthorisable(body) => MonoError::NotFound,
         429 => MonoError::RateLimited { retry_after_ms },
         400..=499 if model::is_not_reauthorisable(body) => MonoError::NotReauthorisable,
@@ -322,11 +381,16 @@ fn retry_after(headers: &HeaderMap) -> Option<u64> {
 
 /// An id as one segment of a path: everything but letters and digits is escaped.
 fn segment(id: &AccountId) -> Result<String, MonoError> {
-    // These two are steps through a path however they are escaped; no account has them.
-    if matches!(id.as_str(), "." | "..") {
+    text_segment(id.as_str())
+}
+
+/// The same for another id of Mono's.
+fn text_segment(id: &str) -> Result<String, MonoError> {
+    // These two are steps through a path however they are escaped; nothing has them.
+    if matches!(id, "" | "." | "..") {
         return Err(MonoError::NotFound);
     }
-    Ok(id.as_str().bytes().fold(String::new(), |mut text, byte| {
+    Ok(id.bytes().fold(String::new(), |mut text, byte| {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
                 text.push(char::from(byte));

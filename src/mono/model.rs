@@ -252,7 +252,7 @@ pub(super) fn is_not_reauthorisable(body: &[u8]) -> bool {
         || message.contains("can not be reauthoriz")
 }
 
-fn is_web_url(text: &str) -> bool {
+pub(super) fn is_web_url(text: &str) -> bool {
     let plain = text.bytes().all(|byte| byte.is_ascii_graphic());
     let is_web = |url: url::Url| matches!(url.scheme(), "http" | "https") && url.has_host();
     plain && url::Url::parse(text).is_ok_and(is_web)
@@ -271,7 +271,7 @@ fn transaction(body: TransactionBody) -> Option<Transaction> {
     })
 }
 
-fn amount(raw: &Raw) -> Amount {
+pub(super) fn amount(raw: &Raw) -> Amount {
     match raw.as_deref()?.get() {
         "null" => None,
         text => Some(minor_units(text)),

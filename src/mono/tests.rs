@@ -117,3 +117,73 @@ fn filters_are_written_in_mono_s_way() {
     );
     assert_eq!(TransactionQuery::default().encode(), "");
 }
+
+#[test]
+fn every_answer_to_a_manual_sync_is_read() {
+    use super::refresh::{Synced, SyncedCode};
+    let fixtures = index("sync__");
+    assert!(fixtures.len() >= 8, "{} fixtures", fixtures.len());
+    for (file, expect) in fixtures {
+        let synced = Synced::decode(&fixture(&file)).expect(&file);
+        let code = match expect["code"].as_str() {
+            Some("SYNC_SUCCESSFUL" | "SYNCED_SUCCESSFUL") => SyncedCode::Successful,
+            Some("REAUTHORISATION_REQUIRED") => SyncedCode::ReauthorisationRequired,
+            Some("SYNC_ERROR") => SyncedCode::Error,
+            Some("INCOMPLETE_STATEMENT_ERROR") => SyncedCode::IncompleteStatement,
+            other => panic!("{other:?} in {file}"),
+        };
+        assert_eq!(
+            (synced.code, synced.new_data),
+            (code, expect["has_new_data"].as_bool()),
+            "{file}"
+        );
+    }
+    for body in ["", "{}", r#"{"code":"NEW_CODE"}"#, r#"{"data":null}"#, "[]"] {
+        assert!(Synced::decode(body.as_bytes()).is_err(), "{body}");
+    }
+}
+
+#[test]
+fn how_a_job_stands_is_read() {
+    use super::jobs::decode_job_status;
+    for prefix in ["job_status__", "enrichment__"] {
+        let fixtures = index(prefix);
+        assert!(fixtures.len() >= 3, "{} fixtures of {prefix}", fixtures.len());
+        for (file, expect) in fixtures {
+            let word = decode_job_status(&fixture(&file)).expect(&file);
+            assert_eq!(Some(word.as_str()), expect["status"].as_str(), "{file}");
+        }
+    }
+    assert!(decode_job_status(br#"{"status":"successful","data":null}"#).is_err());
+    let started = super::jobs::Started::decode(&fixture("enrichment__started.json"));
+    assert!(started.is_ok_and(|started| started.job.is_some()));
+}
+
+#[test]
+fn how_a_statement_stands_is_read() {
+    use super::jobs::{PdfState, StatementPdf};
+    for (file, expect) in index("statement_pdf__") {
+        let pdf = StatementPdf::decode(&fixture(&file)).expect(&file);
+        assert_eq!(pdf.job, text(&expect["job"]), "{file}");
+        let state = match &pdf.state {
+            PdfState::Building => "building",
+            PdfState::Built(url) => {
+                assert_eq!(Some(url.as_str()), expect["url"].as_str(), "{file}");
+                "built"
+            }
+            PdfState::Failed => "failed",
+        };
+        assert_eq!(Some(state), expect["state"].as_str(), "{file}");
+    }
+    for body in [r#"{"data":{"status":"BUILT","path":"javascript:x"}}"#, "{}", r#"{"data":null}"#] {
+        assert!(StatementPdf::decode(body.as_bytes()).is_err(), "{body}");
+    }
+}
+
+#[test]
+fn a_missing_webhook_url_is_told_from_a_missing_account() {
+    let status = StatusCode::NOT_FOUND;
+    let no_webhook = fixture("error__v2_404_no_webhook.json");
+    assert_eq!(refusal(status, None, &no_webhook), MonoError::NoWebhook);
+    assert_eq!(refusal(status, None, &fixture("error__v2_404.json")), MonoError::NotFound);
+}

@@ -175,6 +175,7 @@ pub struct MetaBody {
     pub(crate) subscribed_to_data_sync: Raw,
     pub(crate) data_request_id: Text,
     pub(crate) sync_status: Text,
+    pub(crate) job_id: Text,
     #[serde(rename = "ref")]
     pub(crate) reference: Text,
     /// Paging of transactions.
@@ -200,10 +201,49 @@ pub struct Envelope {
     pub(crate) event_id: Text,
     pub(crate) timestamp: Text,
     pub(crate) message: Text,
+    pub(crate) status: Text,
     pub(crate) data: Raw,
     pub(crate) account: Raw,
     pub(crate) meta: Raw,
     pub(crate) paging: Raw,
+}
+
+/// The answer to a manual sync: flat, or in an envelope.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct SyncBody {
+    pub(crate) code: Text,
+    #[serde(rename = "hasNewData")]
+    pub(crate) has_new_data: Raw,
+    #[serde(rename = "has_new_data")]
+    pub(crate) new_data: Raw,
+    pub(crate) data: Raw,
+}
+
+/// What a product's webhook brings, as far as it tells whether it brings anything.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ProductBody {
+    pub(crate) message: Text,
+    pub(crate) summary: Raw,
+    pub(crate) income_summary: Raw,
+    pub(crate) income_streams: Raw,
+    pub(crate) annual_income: Raw,
+}
+
+/// A job as Mono writes it, in a read or in a webhook.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct JobBody {
+    pub(crate) _id: Id,
+    pub(crate) id: Id,
+    #[serde(rename = "jobId")]
+    pub(crate) job_id: Id,
+    pub(crate) status: Text,
+    #[serde(rename = "jobStatus")]
+    pub(crate) job_status: Text,
+    /// Where a PDF is.
+    pub(crate) path: Text,
 }
 
 /// The inside, as far as it is an object.
@@ -220,6 +260,8 @@ pub struct Inside {
     pub(crate) mono_url: Text,
     pub(crate) created_at: Text,
     pub(crate) status: Text,
+    /// A job of Mono's, in an integrator's tests; Mono's own samples have it as `id`.
+    pub(crate) job_id: Text,
 }
 
 /// A transaction as Mono writes it. Source: Mono docs, "Transactions", v1 and legacy pages.

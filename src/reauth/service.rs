@@ -157,7 +157,9 @@ impl Reauths {
                 let session = self.answered(&account, id).await?;
                 Ok(Initiated { session, reused: first.reused })
             }
-            Verdict::Refused | Verdict::Ignored(_) => Err(ReauthError::NotReauthorisable),
+            Verdict::Refused | Verdict::Ignored(_) | Verdict::UnderWay(_) | Verdict::TooSoon(_) => {
+                Err(ReauthError::NotReauthorisable)
+            }
         }
     }
 
@@ -286,9 +288,11 @@ impl Reauths {
             {
                 self.by_id(id).await
             }
-            Verdict::Refused | Verdict::Reused(_) | Verdict::Repeated(_) => {
-                Err(ReauthError::NotActive(id))
-            }
+            Verdict::Refused
+            | Verdict::Reused(_)
+            | Verdict::Repeated(_)
+            | Verdict::UnderWay(_)
+            | Verdict::TooSoon(_) => Err(ReauthError::NotActive(id)),
         }
     }
 

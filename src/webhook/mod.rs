@@ -16,15 +16,16 @@ use crate::{
     lifecycle::{
         RetrievedData,
         deadlines::balance_digest,
-        fact::{JobStatus, Reported, SyncStatus, Update, What},
+        fact::{JobWord, Reported, SyncStatus, Update, What},
+        job::{JobKind, JobNews, Personal},
         recogniser::Recogniser,
         store::Outcome,
     },
     mono::{
         model::time,
         wire::{
-            AccountBody, Envelope, Id, IdBody, Inside, InstitutionBody, MetaBody, Raw, Text, part,
-            tolerant, words,
+            AccountBody, Envelope, Id, IdBody, Inside, InstitutionBody, JobBody, MetaBody,
+            ProductBody, Raw, part, tolerant, words,
         },
     },
 };
@@ -59,6 +60,7 @@ enum Event {
     SyncFailed,
     Unlinked,
     Job,
+    Product(JobKind),
 }
 
 impl Event {
@@ -66,7 +68,8 @@ impl Event {
     fn parse(name: &str) -> Option<Self> {
         let name: String = name.to_ascii_lowercase().split_whitespace().collect();
         let last = name.rsplit('.').next().unwrap_or_default().replace("reauthoriz", "reauthoris");
-        match last.as_str() {
+        // Until Oct 2025 the sandbox's events of some products were called so.
+        match last.strip_prefix("sandbox_").unwrap_or(&last) {
             "account_connected" => Some(Self::Connected),
             "account_updated" => Some(Self::Updated),
             "reauthorisation_required" => Some(Self::Required),
@@ -74,6 +77,13 @@ impl Event {
             "sync_failed" => Some(Self::SyncFailed),
             "account_unlinked" | "unlinked" | "unlink" => Some(Self::Unlinked),
             "update" if name.ends_with("jobs.update") => Some(Self::Job),
+            "account_income" => Some(Self::Product(JobKind::Income)),
+            "account_credit_worthiness" | "account_creditworthiness" => {
+                Some(Self::Product(JobKind::Creditworthiness))
+            }
+            "transaction_categorisation" | "transaction_categorization" => {
+                Some(Self::Product(JobKind::Categorisation))
+            }
             _ => None,
         }
     }
@@ -94,6 +104,10 @@ pub fn decode(body: &[u8], banks: &Recogniser) -> Decoded {
         let is_json = serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok();
         return nothing(if is_json { Outcome::Unknown } else { Outcome::Undecodable });
     };
+    // One sample has the whole event inside `data`.
+    let nested = part(&envelope.data).filter(|inner: &Envelope| inner.event.get().is_some());
+    let envelope =
+        if envelope.event.get().is_none() { nested.unwrap_or(envelope) } else { envelope };
     let inside: Inside = part(&envelope.data).unwrap_or_default();
     let account: Option<AccountBody> = part(&inside.account);
     let meta: MetaBody = part(&inside.meta).unwrap_or_default();
@@ -135,12 +149,18 @@ pub fn decode(body: &[u8], banks: &Recogniser) -> Decoded {
                 let bank: Option<InstitutionBody> = part(&account.institution);
                 banks.digest(bank.as_ref().and_then(InstitutionBody::bank_code), account.number())
             }),
+            job: meta.job_id.get().map(plain),
         })),
         Event::Required => Some(What::Required { stamp, digest: digest(body) }),
         Event::Reauthorized => Some(What::Reauthorized { stamp }),
         Event::SyncFailed => Some(What::SyncFailed { stamp, digest: digest(body) }),
         Event::Unlinked => Some(What::Unlinked),
-        Event::Job => job_status(&inside.status).map(|status| What::JobUpdated { stamp, status }),
+        Event::Job => {
+            let status = inside.status.get().and_then(JobWord::from_mono);
+            let job = inside.job_id.get().or_else(|| inside.id.get()).map(plain);
+            status.map(|status| What::JobUpdated { stamp, status, job })
+        }
+        Event::Product(product) => Some(What::Job(product_told(product, &envelope.data))),
     });
     Decoded {
         event: name,
@@ -160,6 +180,28 @@ fn customer(raw: &Raw) -> Option<String> {
     let object: Option<IdBody> = part(raw);
     let inside = object.as_ref().and_then(|object| object.id.get().or_else(|| object._id.get()));
     bare.as_ref().and_then(Id::get).or(inside).map(plain)
+}
+
+/// What a product's webhook tells of its job: its end, and what it brought.
+fn product_told(product: JobKind, data: &Raw) -> JobNews {
+    let body: ProductBody = part(data).unwrap_or_default();
+    let job: JobBody = part(data).unwrap_or_default();
+    let word = job.job_status.get().or(job.status.get()).unwrap_or_default().to_ascii_uppercase();
+    // An assessment that could not be made comes as a sentence alone.
+    let is_empty = [&body.summary, &body.income_summary, &body.income_streams, &body.annual_income]
+        .iter()
+        .all(|part| part.is_none());
+    let failed = word.contains("FAIL")
+        || word.contains("ERROR")
+        || (body.message.get().is_some() && is_empty);
+    let brings = !failed && product != JobKind::Categorisation;
+    let result = data.as_deref().filter(|_| brings).map(|data| data.get().to_owned());
+    JobNews::Told {
+        product,
+        mono_job: job.job_id.get().map(plain),
+        failed,
+        result: Personal(result),
+    }
 }
 
 /// Whose delivery it is. In a job's update `data.id` is the job.
@@ -186,18 +228,6 @@ fn sync_status(word: &str) -> Option<SyncStatus> {
         "FAILED" => Some(SyncStatus::Failed),
         "REAUTHORISATION_REQUIRED" | "REAUTHORIZATION_REQUIRED" => {
             Some(SyncStatus::ReauthorisationRequired)
-        }
-        _ => None,
-    }
-}
-
-fn job_status(word: &Text) -> Option<JobStatus> {
-    match word.get()?.trim().to_ascii_uppercase().as_str() {
-        "FINISHED" | "SUCCESSFUL" => Some(JobStatus::Finished),
-        "PROCESSING" | "RUNNING" => Some(JobStatus::Processing),
-        "FAILED" => Some(JobStatus::Failed),
-        "REAUTHORISATION_REQUIRED" | "REAUTHORIZATION_REQUIRED" => {
-            Some(JobStatus::ReauthorisationRequired)
         }
         _ => None,
     }

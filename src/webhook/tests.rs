@@ -33,6 +33,7 @@ fn stamp_of(what: &What) -> Option<crate::clock::Time> {
         | What::TokenIssued { .. }
         | What::LinkRefused { .. }
         | What::Cancelled { .. }
+        | What::Job(_)
         | What::TimePassed => None,
     }
 }
@@ -63,6 +64,12 @@ fn every_form_of_a_webhook_is_understood() {
             Some(What::SyncFailed { .. }) => "sync_failed",
             Some(What::Unlinked) => "account_unlinked",
             Some(What::JobUpdated { .. }) => "job_update",
+            Some(What::Job(JobNews::Told { product, .. })) => match product {
+                JobKind::Income => "account_income",
+                JobKind::Creditworthiness => "account_credit_worthiness",
+                JobKind::Categorisation => "transaction_categorisation",
+                JobKind::Refresh | JobKind::Statement => "other",
+            },
             _ => "other",
         };
         // What names no account, and what the gateway has no use for, tells it nothing.
@@ -76,6 +83,15 @@ fn every_form_of_a_webhook_is_understood() {
         if !matches!(what, What::Connected { .. } | What::Unlinked) {
             let stamp = expect["stamp"].as_str().and_then(time).map(rfc3339);
             assert_eq!(stamp_of(what).map(rfc3339), stamp, "{file}");
+        }
+        if let What::JobUpdated { job, .. } | What::Updated(Update { job, .. }) = what {
+            assert_eq!(job.as_deref(), expect["job"].as_str(), "{file}");
+        }
+        if let What::Job(JobNews::Told { mono_job, failed, result, product }) = what {
+            assert_eq!(mono_job.as_deref(), expect["job"].as_str(), "{file}");
+            assert_eq!(Some(*failed), expect["failed"].as_bool(), "{file}");
+            let brings = !failed && *product != JobKind::Categorisation;
+            assert_eq!(result.0.is_some(), brings, "{file}");
         }
         if let What::Updated(update) = what {
             let status = update.reported.as_ref().map(|reported| reported.status.as_mono());

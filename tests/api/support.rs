@@ -151,6 +151,7 @@ impl World {
             database_url: self.database_url.clone(),
             mono_base_url: self.simulator.base_url().to_owned(),
             mono_secret_key: SecretString::from(self.simulator.secret_key()),
+            mono_sync: mono_gateway::lifecycle::job::SyncVia::Realtime,
             webhook_secrets: vec![SecretString::from(WEBHOOK_SECRET)],
             access: mono_gateway::access::Access::Open,
             max_connections: 1000,

@@ -18,7 +18,8 @@ use crate::{
     caller::Scope,
     error::{ApiError, ErrorCode, Fallible, Result},
     ids::AccountId,
-    lifecycle::{AccountState, DataStatus, RetrievedData},
+    job::graphql::Job,
+    lifecycle::{AccountState, DataStatus, RetrievedData, job},
     money::{Money, NO_CURRENCY},
     mono,
     transaction::{
@@ -289,6 +290,12 @@ impl Account {
     /// How its refreshes went.
     async fn sync(&self) -> SyncState {
         SyncState(self.state.clone())
+    }
+
+    /// The newest job of each kind, live or ended.
+    async fn jobs(&self) -> Vec<Job> {
+        let view = |job: &job::Job| Job::new(job.clone(), self.loaders.clone());
+        self.state.jobs.iter().map(view).collect()
     }
 
     /// Whether the customer must authorise again, and the attempts at it.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Object, SimpleObject};
+use async_graphql::{Context, Object, SimpleObject};
 
 use super::Account;
 use crate::{
@@ -42,6 +42,13 @@ impl SyncState {
     /// Why the newest refresh failed; null once one succeeds.
     async fn failure(&self) -> Option<SyncFailureView> {
         self.0.sync.failure.clone().map(SyncFailureView)
+    }
+
+    /// When syncAccount may start a refresh again; null: now.
+    async fn next_sync_allowed_at(&self, ctx: &Context<'_>) -> Option<DateTime> {
+        let loaders = ctx.data_unchecked::<Loaders>();
+        let now = loaders.sources().accounts.lifecycle().clock().now();
+        self.0.next_sync_allowed_at(now).map(DateTime)
     }
 
     /// While the data is awaited: when the gateway stops waiting at the latest.

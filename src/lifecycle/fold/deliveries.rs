@@ -32,6 +32,7 @@ impl Fold {
                 && is_older(update.stamp, blank.as_ref().and_then(|blank| blank.stamp)));
         self.recognise(update.account_match, update.bank_account.as_deref());
         self.consent_of(update, stale);
+        self.refresh_told(update);
         self.is_old_data = update.sync == Some(SyncStatus::Failed);
         match known {
             // Out of date for the data, yet it may tell of consent that we had not heard of.
@@ -205,9 +206,15 @@ impl Fold {
     }
 
     /// A job says nothing about the data; of its ends only one is about the customer.
-    pub(super) fn job_updated(&mut self, stamp: Option<Time>, status: JobStatus) -> Verdict {
+    pub(super) fn job_updated(
+        &mut self,
+        stamp: Option<Time>,
+        status: JobWord,
+        job: Option<&str>,
+    ) -> Verdict {
         let before = self.state.clone();
-        if status == JobStatus::ReauthorisationRequired {
+        self.refresh_moved(job, status);
+        if status == JobWord::ReauthorisationRequired {
             self.raise(stamp, ReauthReason::JobStatus);
             self.settle_early_data();
         }
@@ -224,12 +231,14 @@ impl Fold {
         });
         let owners = std::mem::take(&mut self.state.owners);
         let first_seen_at = self.state.first_seen_at;
+        let jobs = self.ended_jobs();
         self.state = AccountState {
             unlinked: true,
             version,
             session,
             owners,
             first_seen_at,
+            jobs,
             ..AccountState::default()
         };
         Verdict::Applied

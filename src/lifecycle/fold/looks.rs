@@ -26,6 +26,7 @@ impl Fold {
                 request_id: look.request_id.clone(),
                 retrieved: look.retrieved.clone(),
             };
+            self.refresh_seen(look.asked_at, &evidence);
             self.weigh(reported, evidence);
         }
         if look.scheduled {

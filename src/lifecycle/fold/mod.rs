@@ -10,16 +10,19 @@ mod consent;
 mod data;
 mod deliveries;
 mod early;
+mod jobs;
 mod linking;
 mod looks;
+mod refresh;
 mod sessions;
 
 use chrono::Duration;
 
 use super::{
-    AccountState, BlankUpdate, Change, DataStatus, LastUpdate, Linked, Marks, Need, ReauthReason,
-    Seen, SyncFailure, SyncFailureCode,
-    fact::{Fact, JobStatus, Look, Reported, Request, SyncStatus, Update, What},
+    AccountState, BlankUpdate, Change, ChangeCause, DataStatus, LastUpdate, Linked, Marks, Need,
+    ReauthReason, Seen, SyncFailure, SyncFailureCode,
+    fact::{Fact, JobWord, Look, Reported, Request, SyncStatus, Update, What},
+    job::{JobNews, Personal, Refresh},
     session::{
         CompletionEvidence, Handover, LINK_LIFE, ReauthMethod, ReauthStatus, Session, Stage,
     },
@@ -27,7 +30,7 @@ use super::{
 };
 use crate::{
     clock::Time,
-    ids::{LinkId, ReauthId},
+    ids::{JobId, LinkId, ReauthId},
 };
 
 /// How long a delivery without id and stamp is taken for a copy of an identical one.
@@ -63,6 +66,10 @@ pub enum Verdict {
     Reused(ReauthId),
     /// The same was asked for before by the same key: that is the answer. In `fold` it does not come.
     Repeated(Repeated),
+    /// A job was asked for, and this one answers the request.
+    UnderWay(JobId),
+    /// A refresh was asked for, and may not be before this.
+    TooSoon(Time),
     /// A session was asked for or meant that cannot be had: the account is unlinked, or the
     /// session is past that.
     Refused,
@@ -86,6 +93,8 @@ pub struct Folded {
     pub changes: Vec<Change>,
     /// A session that gave way to a newer one.
     pub superseded: Option<Session>,
+    /// What a job brought.
+    pub result: Option<(JobId, Personal)>,
     /// What became of the fact.
     pub verdict: Verdict,
 }
@@ -97,6 +106,7 @@ pub fn fold(before: &AccountState, fact: &Fact) -> Folded {
         state: before.clone(),
         at: fact.at,
         superseded: None,
+        result: None,
         refreshed: false,
         is_old_data: false,
     };
@@ -107,7 +117,8 @@ pub fn fold(before: &AccountState, fact: &Fact) -> Folded {
         fold.state.version += 1;
         fold.state.first_seen_at.get_or_insert(fact.at);
     }
-    Folded { state: fold.state, changes, superseded: fold.superseded, verdict }
+    let result = fold.result.filter(|(_, result)| result.0.is_some());
+    Folded { state: fold.state, changes, superseded: fold.superseded, result, verdict }
 }
 
 /// A fold under way.
@@ -115,6 +126,7 @@ struct Fold {
     state: AccountState,
     at: Time,
     superseded: Option<Session>,
+    result: Option<(JobId, Personal)>,
     /// Data of a re-authorisation arrived under a status that does not move.
     refreshed: bool,
     /// The refresh failed: whatever status is told is that of older data.
@@ -130,7 +142,10 @@ impl Fold {
             What::Required { stamp, digest } => self.required(*stamp, digest),
             What::Reauthorized { stamp } => self.reauthorized(*stamp),
             What::SyncFailed { stamp, digest } => self.sync_failed(*stamp, digest),
-            What::JobUpdated { stamp, status } => self.job_updated(*stamp, *status),
+            What::JobUpdated { stamp, status, job } => {
+                self.job_updated(*stamp, *status, job.as_deref())
+            }
+            What::Job(news) => self.job_news(&fact.account, news),
             What::Unlinked => self.unlinked(),
             What::Looked(look) => self.looked(look),
             What::LookFailed { .. } => self.look_failed(),
@@ -162,7 +177,9 @@ impl Fold {
     /// An unlinked account is dead: late deliveries are kept in the log and change nothing.
     fn after_unlinking(&self, what: &What) -> Verdict {
         match what {
-            What::Requested(_) | What::Cancelled { .. } => Verdict::Refused,
+            What::Requested(_) | What::Cancelled { .. } | What::Job(JobNews::Requested(_)) => {
+                Verdict::Refused
+            }
             What::Unlinked => Verdict::Ignored(Ignored::Duplicate),
             What::Connected { .. }
             | What::Linked { .. }
@@ -171,6 +188,7 @@ impl Fold {
             | What::Reauthorized { .. }
             | What::SyncFailed { .. }
             | What::JobUpdated { .. }
+            | What::Job(_)
             | What::Looked(_)
             | What::LookFailed { .. }
             | What::LinkIssued { .. }
@@ -207,6 +225,7 @@ impl Fold {
                 status: moved.map(Session::status),
             });
         }
+        changes.extend(jobs::job_changes(before, after, cause));
         if let Some(old) = &self.superseded {
             changes.insert(
                 0,

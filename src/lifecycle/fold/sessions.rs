@@ -75,6 +75,7 @@ impl Fold {
         if self.state.session.as_ref().is_some_and(due) {
             self.session_ran_out();
         }
+        self.jobs_in_time();
         // The last look ends the waiting. This ends it if no look came to its end for long.
         let slack = Duration::minutes(2);
         if self.state.waiting.as_ref().is_some_and(|w| w.is_over(self.at - slack)) {

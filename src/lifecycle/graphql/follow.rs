@@ -31,6 +31,8 @@ pub(super) enum Topic {
     Reauth,
     /// Link sessions.
     Link,
+    /// Jobs.
+    Job,
 }
 
 impl Topic {
@@ -39,6 +41,7 @@ impl Topic {
             Change::DataStatus { .. } => Self::DataStatus,
             Change::Reauth { .. } => Self::Reauth,
             Change::Link { .. } => Self::Link,
+            Change::Job { .. } => Self::Job,
         }
     }
 }
@@ -206,6 +209,14 @@ fn of_account(topic: Topic, state: &AccountState) -> Option<Change> {
             status: session.map(|session| session.status()),
         }),
         Topic::Link => None,
+        Topic::Job => {
+            state.jobs.iter().max_by_key(|job| job.created_at).map(|newest| Change::Job {
+                job: newest.id,
+                product: newest.kind,
+                status: newest.status(),
+                cause: ChangeCause::Mutation,
+            })
+        }
     }
 }
 

@@ -1,7 +1,8 @@
-//! What subscribers are told: `dataStatusChanged`, `reauthChanged`, `linkChanged`.
+//! What subscribers are told: `dataStatusChanged`, `reauthChanged`, `linkChanged`, `jobChanged`.
 
 mod events;
 mod follow;
+mod jobs;
 
 use async_graphql::{Context, Enum, ID, Subscription};
 use futures_util::{Stream, StreamExt as _};
@@ -13,6 +14,7 @@ use crate::{
 };
 use events::{DataStatusChange, LinkChange, ReauthChange};
 use follow::{Topic, follow};
+use jobs::JobChange;
 
 /// What an event of a subscription is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Enum)]
@@ -88,6 +90,25 @@ impl LifecycleSubscription {
         let subject = link_id.map(|id| LinkId::parse(&id).map(Subject::Link)).transpose()?;
         let told = Box::pin(follow(ctx, Topic::Link, subject, after, snapshot)).await?;
         Ok(told.map(LinkChange))
+    }
+
+    /// Tells when a job is asked for and when it moves: each change once, in order.
+    async fn job_changed(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only of this account; of all that you may see if left out.")]
+        account_id: Option<ID>,
+        #[graphql(desc = "The cursor of the last event that you saw: tells what came since.")]
+        after: Option<String>,
+        #[graphql(
+            default = true,
+            desc = "Begin with how things stand, if accountId is given and after is not."
+        )]
+        snapshot: bool,
+    ) -> Result<impl Stream<Item = JobChange>> {
+        let subject = account(account_id)?;
+        let told = Box::pin(follow(ctx, Topic::Job, subject, after, snapshot)).await?;
+        Ok(told.map(JobChange))
     }
 }
 

@@ -249,6 +249,7 @@ pub async fn append_changes(
                 Change::DataStatus { .. } => "DATA_STATUS",
                 Change::Reauth { .. } => "REAUTH",
                 Change::Link { .. } => LINK,
+                Change::Job { .. } => "JOB",
             };
             Ok(change::ActiveModel {
                 seq: NotSet,

@@ -4,6 +4,7 @@
 //! A row whose columns fit no state is an error, not a guess.
 
 mod accounts;
+mod jobs;
 pub mod keys;
 pub mod links;
 mod log;
@@ -15,6 +16,10 @@ use sea_orm::DbErr;
 pub use accounts::{
     AccountFilter, AccountPage, claim, list, load, load_for_update, next_deadlines, release,
     same_bank_account, save,
+};
+pub use jobs::{
+    JobRows, Kept, by_id as job_by_id, erase_old_results, is_any_result_old, result as job_result,
+    take as take_job_result,
 };
 pub use log::{
     Delivery, FactRow, Head, Outcome, Piece, append_changes, append_facts, begin_log,

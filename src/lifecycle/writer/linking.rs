@@ -223,6 +223,7 @@ impl Batch<'_> {
             | ChangeCause::AccountReauthorized
             | ChangeCause::SyncFailed
             | ChangeCause::JobUpdated
+            | ChangeCause::JobRead
             | ChangeCause::AccountUnlinked
             | ChangeCause::Linked
             | ChangeCause::Mutation => CompletionEvidence::AccountUpdated,

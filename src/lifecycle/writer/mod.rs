@@ -15,12 +15,13 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::{
     AccountState, Change, Subject,
-    fact::{Fact, What},
+    fact::{Fact, IdempotencyKey, What},
     fold::{Ignored, Repeated, Verdict, fold},
+    job::JobNews,
     link::{LinkFact, LinkSession},
     service::{RecordError, Recorded, RecordedLink},
     session::Session,
-    store::{self, Delivery, FactRow, Outcome, StoreError, keys::Known},
+    store::{self, Delivery, FactRow, JobRows, Outcome, StoreError, keys::Known},
 };
 use crate::{
     clock::Time,
@@ -233,6 +234,7 @@ struct Batch<'a> {
     links: BTreeMap<LinkId, LinkSession>,
     superseded: Vec<Session>,
     ended: Vec<Session>,
+    jobs: JobRows,
     facts: Vec<FactRow>,
     changes: Vec<(Subject, Change, Time)>,
     deliveries: Vec<(&'a Delivery, Outcome, bool)>,
@@ -250,6 +252,7 @@ impl<'a> Batch<'a> {
             links: links_before.clone(),
             superseded: Vec::new(),
             ended: Vec::new(),
+            jobs: JobRows::default(),
             facts: Vec::new(),
             changes: Vec::new(),
             deliveries: Vec::new(),
@@ -294,10 +297,8 @@ impl<'a> Batch<'a> {
         fact: &Fact,
         delivery: Option<EventId>,
     ) -> Result<Result<Recorded, RecordError>, StoreError> {
-        if let What::Requested(request) = &fact.what
-            && let Some(key) = &request.key
-        {
-            match store::keys::find(db, &request.owner, key, fact.at).await? {
+        if let Some((owner, key)) = key_of(&fact.what) {
+            match store::keys::find(db, owner, key, fact.at).await? {
                 Known::New => {}
                 Known::Same(answer) => {
                     let state = self.states.get(&fact.account).cloned().unwrap_or_default();
@@ -310,17 +311,27 @@ impl<'a> Batch<'a> {
             Ok(recorded) => recorded,
             Err(error) => return Ok(Err(error)),
         };
-        if let What::Requested(request) = &fact.what
-            && let Some(key) = &request.key
-        {
-            let answer = match &recorded.verdict {
-                Verdict::Applied => Some((request.id, false)),
-                Verdict::Reused(id) => Some((*id, true)),
-                Verdict::Repeated(_) | Verdict::Ignored(_) | Verdict::Refused => None,
+        if let Some((owner, key)) = key_of(&fact.what) {
+            let answer = match (&recorded.verdict, &fact.what) {
+                (Verdict::Applied, What::Requested(request)) => {
+                    Some((request.id.to_string(), false))
+                }
+                (Verdict::Applied, What::Job(JobNews::Requested(request))) => {
+                    Some((request.id.to_string(), false))
+                }
+                (Verdict::Reused(id), _) => Some((id.to_string(), true)),
+                (Verdict::UnderWay(id), _) => Some((id.to_string(), true)),
+                (
+                    Verdict::Applied
+                    | Verdict::Repeated(_)
+                    | Verdict::TooSoon(_)
+                    | Verdict::Ignored(_)
+                    | Verdict::Refused,
+                    _,
+                ) => None,
             };
             if let Some((id, reused)) = answer {
-                let answer = Repeated { id: id.to_string(), reused };
-                store::keys::save(db, &request.owner, key, &answer, fact.at).await?;
+                store::keys::save(db, owner, key, &Repeated { id, reused }, fact.at).await?;
             }
         }
         if let Some(state) = self.join(db, fact, delivery).await? {
@@ -359,6 +370,7 @@ impl<'a> Batch<'a> {
         let changes = folded.changes.into_iter().map(|change| (subject.clone(), change, at));
         self.changes.extend(changes);
         self.superseded.extend(folded.superseded);
+        self.jobs.note(&fact.account, &before, &folded.state, folded.result, at);
         // A session that ended without giving way, and is now replaced by a newer one within this
         // same batch, must not be lost.
         if let Some(old) = &before.session
@@ -402,6 +414,7 @@ impl<'a> Batch<'a> {
                 store::links::forget_customer(db, account).await?;
             }
         }
+        self.jobs.save(db).await?;
         store::append_facts(db, &self.facts).await?;
         // In the order of the index that two replicas may both be adding to.
         let mut deliveries = self.deliveries.clone();
@@ -416,11 +429,23 @@ impl<'a> Batch<'a> {
     }
 }
 
+/// The key that a wish came with, and whose it is.
+fn key_of(what: &What) -> Option<(&str, &IdempotencyKey)> {
+    if let What::Requested(request) = what {
+        return Some((&request.owner, request.key.as_ref()?));
+    }
+    let What::Job(JobNews::Requested(request)) = what else { return None };
+    Some((&request.owner, request.key.as_ref()?))
+}
+
 fn outcome_of(verdict: &Verdict) -> Outcome {
     match verdict {
-        Verdict::Applied | Verdict::Reused(_) | Verdict::Repeated(_) => Outcome::Applied,
+        Verdict::Applied | Verdict::Reused(_) | Verdict::Repeated(_) | Verdict::UnderWay(_) => {
+            Outcome::Applied
+        }
         Verdict::Ignored(Ignored::Duplicate) => Outcome::Duplicate,
         Verdict::Ignored(Ignored::Stale | Ignored::Unlinked | Ignored::NothingNew)
-        | Verdict::Refused => Outcome::Ignored,
+        | Verdict::Refused
+        | Verdict::TooSoon(_) => Outcome::Ignored,
     }
 }

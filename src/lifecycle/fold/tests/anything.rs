@@ -4,7 +4,7 @@
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use super::*;
-use crate::lifecycle::{ChangeCause, fact::Token};
+use crate::lifecycle::fact::Token;
 
 fn stamps() -> impl Strategy<Value = Option<Time>> {
     option::of((0..40i64).prop_map(|n| stamp(n * 120).expect("a stamp")))
@@ -25,12 +25,8 @@ fn digests() -> impl Strategy<Value = Option<String>> {
 
 fn deliveries() -> impl Strategy<Value = What> {
     let updates = (stamps(), option::of(statuses()), select(&SYNCS), kinds());
-    let jobs = [
-        JobStatus::Processing,
-        JobStatus::Finished,
-        JobStatus::Failed,
-        JobStatus::ReauthorisationRequired,
-    ];
+    let jobs =
+        [JobWord::Processing, JobWord::Finished, JobWord::Failed, JobWord::ReauthorisationRequired];
     prop_oneof![
         1 => option::of(statuses())
             .prop_map(|status| What::Connected { reported: status.map(word), reference: None, customer: None }),
@@ -42,8 +38,48 @@ fn deliveries() -> impl Strategy<Value = What> {
         3 => stamps().prop_map(required),
         3 => stamps().prop_map(reauthorized),
         1 => stamps().prop_map(sync_failed),
-        1 => (stamps(), select(jobs.to_vec()))
-            .prop_map(|(stamp, status)| What::JobUpdated { stamp, status }),
+        2 => (stamps(), select(jobs.to_vec()), mono_jobs())
+            .prop_map(|(stamp, status, job)| What::JobUpdated { stamp, status, job }),
+    ]
+}
+
+/// Mono's ids of jobs: few, so that they meet.
+fn mono_jobs() -> impl Strategy<Value = Option<String>> {
+    option::of(select(vec!["m1".to_owned(), "m2".to_owned()]))
+}
+
+fn kinds_of_job() -> impl Strategy<Value = JobKind> {
+    select(vec![JobKind::Refresh, JobKind::Refresh, JobKind::Statement, JobKind::Income])
+}
+
+fn job_news() -> impl Strategy<Value = JobNews> {
+    let words = [JobWord::Processing, JobWord::Finished, JobWord::Failed];
+    let words = option::of(select([&words[..], &[JobWord::ReauthorisationRequired]].concat()));
+    let answers = prop_oneof![
+        3 => Just(Answer::Taken),
+        2 => option::of(any::<bool>()).prop_map(|new_data| Answer::Finished { new_data }),
+        1 => Just(Answer::Failed { code: SyncFailureCode::SyncFailed }),
+        1 => Just(Answer::Failed { code: SyncFailureCode::ReauthRequired }),
+    ];
+    let asks = option::weighted(0.2, Just(ReauthReason::Header));
+    let ids = || 1..3u128;
+    prop_oneof![
+        4 => kinds_of_job().prop_map(|kind| asked(kind, 0)),
+        5 => (ids(), mono_jobs(), answers, asks).prop_map(|(n, mono_job, answer, asks)| {
+            JobNews::Answered { id: job_id(n), mono_job, answer, asks, result: Personal::default() }
+        }),
+        1 => ids().prop_map(|n| JobNews::Refused {
+            id: job_id(n),
+            code: SyncFailureCode::RequestRefused,
+            told: "UPSTREAM_UNAVAILABLE".into(),
+            message: "no".into(),
+            again_at: None,
+        }),
+        3 => (ids(), words).prop_map(|(n, word)| polled(n, word)),
+        2 => (kinds_of_job(), mono_jobs(), any::<bool>()).prop_map(|(kind, mono_job, failed)| {
+            let result = Personal(Some("{}".into()));
+            JobNews::Told { product: kind, mono_job, failed, result }
+        }),
     ]
 }
 
@@ -105,15 +141,17 @@ fn facts() -> impl Strategy<Value = Vec<(Time, What)>> {
         40 => deliveries().prop_map(|what| (0, what)),
         10 => looks().prop_map(|(ago_s, look)| (ago_s, What::Looked(look))),
         20 => our_own().prop_map(|what| (0, what)),
+        15 => job_news().prop_map(|news| (0, What::Job(news))),
         1 => Just((0, What::Unlinked)),
     ];
     let step = prop_oneof![8 => 0..100i64, 2 => 0..2_000i64, 1 => -20_000..20_000i64];
     vec((step, what), 1..40).prop_map(|facts| {
-        let (mut at_s, mut newest) = (0, 0);
+        let (mut at_s, mut newest, mut jobs) = (0, 0, 0);
         let place = |(step, (ago_s, what))| {
             at_s += step;
             newest += u128::from(matches!(what, What::Requested(_)));
-            (ours(at_s), placed(what, ours(at_s - ago_s), newest))
+            jobs += u128::from(matches!(what, What::Job(JobNews::Requested(_))));
+            (ours(at_s), placed(what, ours(at_s - ago_s), newest, jobs))
         };
         facts.into_iter().map(place).collect()
     })
@@ -121,12 +159,24 @@ fn facts() -> impl Strategy<Value = Vec<(Time, What)>> {
 
 /// A fact with what depends on those before it: each request has an id of its own, and the others
 /// mean the newest session or one of the two before it.
-fn placed(mut what: What, asked_at: Time, newest: u128) -> What {
+fn placed(mut what: What, asked_at: Time, newest: u128, jobs: u128) -> What {
     if let What::Looked(look) = &mut what {
         look.asked_at = asked_at;
     }
     if let What::Requested(request) = &mut what {
         request.id = id(newest);
+    }
+    if let What::Job(JobNews::Requested(request)) = &mut what {
+        request.id = job_id(jobs);
+    }
+    if let What::Job(
+        JobNews::Answered { id: meant, .. }
+        | JobNews::Refused { id: meant, .. }
+        | JobNews::Polled { id: meant, .. },
+    ) = &mut what
+    {
+        let back = u128::from(*meant != job_id(1));
+        *meant = job_id(jobs.saturating_sub(back));
     }
     if let What::LinkIssued { id: meant, .. }
     | What::TokenIssued { id: meant, .. }
@@ -156,6 +206,12 @@ fn differences(before: &AccountState, folded: &Folded) -> Vec<String> {
         let wanted = after.need.is_some();
         all.push(moved.map_or(format!("wanted {wanted}"), |(id, to)| format!("{id} {to:?}")));
     }
+    for job in &after.jobs {
+        let stood = before.jobs.iter().find(|old| old.id == job.id).map(Job::status);
+        if stood != Some(job.status()) {
+            all.push(format!("{} {:?}", job.id, job.status()));
+        }
+    }
     all
 }
 
@@ -166,12 +222,9 @@ fn reported(changes: &[Change]) -> Vec<String> {
         Change::Reauth { reauth: Some(id), status: Some(status), .. } => format!("{id} {status:?}"),
         Change::Reauth { required, .. } => format!("wanted {required}"),
         Change::Link { status, .. } => format!("link {status:?}"),
+        Change::Job { job, status, .. } => format!("{job} {status:?}"),
     });
     each.collect()
-}
-
-fn cause(change: &Change) -> ChangeCause {
-    change.cause()
 }
 
 /// News of a re-authorisation's data that came under the status that the account had before.
@@ -192,7 +245,7 @@ proptest! {
             let mut told = folded.changes.clone();
             told.retain(|change| !is_refresh(change));
             prop_assert_eq!(reported(&told), differences(&state, &folded), "at {:?}", what);
-            prop_assert!(folded.changes.iter().all(|change| cause(change) == what.cause()));
+            prop_assert!(folded.changes.iter().all(|change| change.cause() == what.cause()));
             prop_assert!(refreshes <= 1 && (refreshes == 0 || told.len() == folded.changes.len() - 1));
 
             let mut unversioned = after.clone();
@@ -200,7 +253,7 @@ proptest! {
             let step = i64::from(unversioned != state);
             prop_assert_eq!(after.version, state.version + step, "at {:?}", what);
             prop_assert!(step == 1 || folded.changes.is_empty());
-            if let Verdict::Ignored(_) | Verdict::Reused(_) | Verdict::Refused = folded.verdict {
+            if folded.verdict != Verdict::Applied {
                 prop_assert_eq!(step, 0, "{:?} of {:?}", folded.verdict, what);
             }
             state = folded.state;
@@ -226,17 +279,28 @@ proptest! {
             state = hear(&state, *at, what).state;
         }
         // Nothing is heard from now on and every look fails: each deadline that is met gives way
-        // to a later one, and within the looks of one schedule and a link's end there is none.
-        for _ in 0..14 {
+        // to a later one, and within the looks of one schedule, the questions after two jobs, a
+        // link's end and a request's for each of three jobs there is none.
+        for _ in 0..48 {
             let Some(due) = state.next_deadline() else { break };
             if state.waiting.as_ref().is_some_and(|waiting| waiting.next_at <= due) {
                 let failed = What::LookFailed { code: "UPSTREAM_TIMEOUT".into() };
                 state = hear(&state, due, &failed).state;
             }
+            for id in state.jobs.iter().map(|job| job.id).collect::<Vec<_>>() {
+                let asked = state.jobs.iter().any(|job| {
+                    job.id == id && job.deadline().is_some_and(|at| at <= due) && job.is_asked_after()
+                });
+                if asked {
+                    let silent = JobNews::Polled { id, word: None, result: Personal::default() };
+                    state = hear(&state, due, &What::Job(silent)).state;
+                }
+            }
             state = hear(&state, due, &What::TimePassed).state;
             prop_assert!(state.next_deadline().is_none_or(|next| next > due));
         }
         prop_assert_eq!(state.next_deadline(), None);
+        prop_assert!(state.jobs.iter().all(|job| !job.is_live()));
         prop_assert!(state.waiting.is_none() && state.session.as_ref().is_none_or(|s| !s.is_out()));
     }
 

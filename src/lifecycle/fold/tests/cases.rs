@@ -206,24 +206,25 @@ fn case_15_available_beside_a_failed_sync_is_old_data() {
 
 #[test]
 fn case_16_a_failed_sync_asks_nobody_and_one_that_wants_the_customer_does() {
-    let job = |status| What::JobUpdated { stamp: None, status };
+    let job = |status| What::JobUpdated { stamp: None, status, job: None };
     let failed = Story::with_data()
         .hears(sync_failed(None))
         .hears(update(Available, None, Some(SyncStatus::Failed)))
-        .hears(job(JobStatus::Failed));
+        .hears(job(JobWord::Failed));
     assert_eq!((failed.status(), failed.is_wanted()), (Some(Available), false));
 
     let asks = update(Available, None, Some(SyncStatus::ReauthorisationRequired));
     assert_eq!(Story::with_data().hears(asks).reason(), Some(ReauthReason::SyncStatus));
-    let asks = job(JobStatus::ReauthorisationRequired);
+    let asks = job(JobWord::ReauthorisationRequired);
     assert_eq!(Story::with_data().hears(asks).reason(), Some(ReauthReason::JobStatus));
 }
 
 #[test]
 fn case_17_a_job_that_runs_or_is_done_changes_nothing() {
     let before = Story::with_data();
-    for status in [JobStatus::Processing, JobStatus::Finished, JobStatus::Failed] {
-        let folded = hear(&before.state, before.now(), &What::JobUpdated { stamp: None, status });
+    for status in [JobWord::Processing, JobWord::Finished, JobWord::Failed] {
+        let folded =
+            hear(&before.state, before.now(), &What::JobUpdated { stamp: None, status, job: None });
         assert_eq!(folded.state, before.state);
     }
 }

@@ -4,7 +4,9 @@
 mod anything;
 mod cases;
 mod histories;
+mod jobs;
 mod patience;
+mod refresh;
 mod rules;
 mod sessions;
 mod telling;
@@ -13,7 +15,11 @@ mod widgets;
 use super::*;
 use crate::{
     ids::AccountId,
-    lifecycle::{RetrievedData, session::ReauthMethod},
+    lifecycle::{
+        RetrievedData,
+        job::{Answer, Job, JobKind, JobRequest, JobStatus, SyncPart, SyncVia},
+        session::ReauthMethod,
+    },
 };
 
 const STATUSES: [DataStatus; 6] = [
@@ -114,6 +120,28 @@ fn link_issued(n: u128) -> What {
     What::LinkIssued { id: id(n), url: format!("https://link.example/{n}") }
 }
 
+fn job_id(n: u128) -> JobId {
+    JobId::parse(&format!("job_{n:032x}")).expect("an id")
+}
+
+/// Somebody asks for a job; a refresh in real time.
+fn asked(kind: JobKind, n: u128) -> JobNews {
+    let is_refresh = kind == JobKind::Refresh;
+    JobNews::Requested(JobRequest {
+        id: job_id(n),
+        product: kind,
+        owner: "ada".into(),
+        key: None,
+        part: is_refresh.then_some(SyncPart::Transactions),
+        via: is_refresh.then_some(SyncVia::Realtime),
+        months: None,
+    })
+}
+
+fn polled(n: u128, word: Option<JobWord>) -> JobNews {
+    JobNews::Polled { id: job_id(n), word, result: Personal::default() }
+}
+
 /// Folds `what`, learned at `at`.
 fn hear(state: &AccountState, at: Time, what: &What) -> Folded {
     let account = AccountId::parse("65aa00000000000000000abc").expect("an id");
@@ -203,6 +231,14 @@ impl Story {
                 );
                 self = self.hears(what);
             }
+            let due_jobs =
+                self.state.jobs.iter().filter(|job| {
+                    job.is_asked_after() && job.deadline().is_some_and(|at| at <= due)
+                });
+            for id in due_jobs.map(|job| job.id).collect::<Vec<_>>() {
+                let result = Personal::default();
+                self = self.hears(What::Job(JobNews::Polled { id, word: None, result }));
+            }
             self = self.hears(What::TimePassed);
         }
         self.now_s = end;
@@ -261,7 +297,7 @@ impl Story {
     fn statuses_told(&self) -> Vec<DataStatus> {
         let to = |change: &Change| match change {
             Change::DataStatus { to, .. } => Some(*to),
-            Change::Reauth { .. } | Change::Link { .. } => None,
+            Change::Reauth { .. } | Change::Link { .. } | Change::Job { .. } => None,
         };
         self.told.iter().filter_map(to).collect()
     }

@@ -93,7 +93,7 @@ fn a_session_that_gives_way_is_told_before_the_one_that_takes_its_place() {
     let story = Story::with_link().quietly().hears(What::Requested(other));
     let moves = story.told.iter().map(|change| match change {
         Change::Reauth { reauth, status, .. } => (*reauth, *status),
-        Change::DataStatus { .. } | Change::Link { .. } => (None, None),
+        Change::DataStatus { .. } | Change::Link { .. } | Change::Job { .. } => (None, None),
     });
     let expected = [
         (Some(id(1)), Some(ReauthStatus::Superseded)),

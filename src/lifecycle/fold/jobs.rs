@@ -1,0 +1,287 @@
+//! Jobs: asked for, taken by Mono, ended by a webhook, by asking after them, or by time.
+
+use super::*;
+use crate::{
+    ids::{AccountId, JobId},
+    lifecycle::job::{Answer, Job, JobKind, JobNews, JobRequest, JobStage, JobStatus, Personal},
+};
+
+/// How long a look or a question that is due may take before the deadline is given up.
+const SLACK: Duration = Duration::minutes(2);
+
+impl Fold {
+    pub(super) fn job_news(&mut self, account: &AccountId, news: &JobNews) -> Verdict {
+        let before = self.state.clone();
+        match news {
+            JobNews::Requested(request) => return self.job_requested(account, request),
+            JobNews::Answered { id, mono_job, answer, asks, result } => {
+                self.job_answered(*id, mono_job.as_deref(), *answer, *asks, result);
+            }
+            JobNews::Refused { id, code, told, message, again_at } => {
+                let failure = SyncFailure {
+                    told: Some(told.clone()),
+                    ..self.failure(*code, message.clone(), None)
+                };
+                self.job_refused(*id, failure, *again_at);
+            }
+            JobNews::Polled { id, word, result } => self.job_polled(*id, *word, result),
+            JobNews::Told { product, mono_job, failed, result } => {
+                self.job_told(*product, mono_job.as_deref(), *failed, result);
+            }
+        }
+        if self.state == before { Verdict::Ignored(Ignored::NothingNew) } else { Verdict::Applied }
+    }
+
+    fn job_requested(&mut self, account: &AccountId, request: &JobRequest) -> Verdict {
+        let newest = self.state.job(request.product);
+        if let Some(job) = newest.filter(|job| job.is_live()) {
+            return Verdict::UnderWay(job.id);
+        }
+        let previous = newest.and_then(|job| job.mono_job.clone());
+        if let Some(via) = request.via {
+            if let Some(until) = self.state.next_sync_allowed_at(self.at) {
+                return Verdict::TooSoon(until);
+            }
+            let next_allowed_at = self.at + via.every();
+            self.state.refresh = Some(Refresh { next_allowed_at, previous });
+        }
+        self.state.jobs.retain(|job| job.kind != request.product);
+        self.state.jobs.push(Job {
+            id: request.id,
+            account: account.clone(),
+            kind: request.product,
+            owner: request.owner.clone(),
+            part: request.part,
+            via: request.via,
+            months: request.months,
+            mono_job: None,
+            created_at: self.at,
+            stage: JobStage::Requested,
+            early: None,
+            baseline: self.state.details.clone().filter(|_| request.via.is_some()),
+            look_at: None,
+        });
+        self.state.jobs.sort_by_key(|job| job.kind);
+        Verdict::Applied
+    }
+
+    fn job_answered(
+        &mut self,
+        id: JobId,
+        mono_job: Option<&str>,
+        answer: Answer,
+        asks: Option<ReauthReason>,
+        result: &Personal,
+    ) {
+        let at = self.at;
+        let is_refresh = self.by_id(id).is_some_and(|job| job.kind == JobKind::Refresh);
+        let repeated = is_refresh && self.is_previous_refresh(mono_job);
+        // What an older refresh found out was told then.
+        if let Some(reason) = asks.filter(|_| !repeated) {
+            self.raise(None, reason);
+            self.settle_early_data();
+        }
+        let Some(job) = self.by_id(id).filter(|job| job.stage == JobStage::Requested) else {
+            return;
+        };
+        job.mono_job = mono_job.map(str::to_owned);
+        let early = job.early.take().filter(|(id, _)| Some(id.as_str()) == mono_job);
+        match answer {
+            Answer::Taken => job.taken(at),
+            Answer::Finished { .. } => {
+                job.stage = JobStage::Finished { at };
+                self.result = Some((id, result.clone()));
+            }
+            Answer::Failed { code } => self.job_failed(id, code),
+        }
+        if is_refresh {
+            self.refresh_answered(id, answer, repeated);
+        }
+        // Mono's webhook overtook its answer.
+        if let Some((_, word)) = early.filter(|_| answer == Answer::Taken) {
+            self.job_stands(id, word);
+        }
+    }
+
+    fn job_refused(&mut self, id: JobId, failure: SyncFailure, again_at: Option<Time>) {
+        let at = self.at;
+        let Some(job) = self.by_id(id).filter(|job| job.stage == JobStage::Requested) else {
+            return;
+        };
+        job.stage = JobStage::Failed { failure };
+        if job.kind == JobKind::Refresh
+            && let Some(refresh) = &mut self.state.refresh
+        {
+            // What Mono did not take does not count.
+            refresh.next_allowed_at = again_at.unwrap_or(at);
+        }
+    }
+
+    fn job_polled(&mut self, id: JobId, word: Option<JobWord>, result: &Personal) {
+        let at = self.at;
+        let Some(job) = self.by_id(id) else { return };
+        if job.look_at.is_some_and(|due| due <= at) {
+            // The look that was due did not come about.
+            job.look_at = None;
+            return;
+        }
+        let JobStage::Processing { until, .. } = job.stage else { return };
+        match word {
+            Some(JobWord::Processing) | None if at >= until => self.job_timed_out(id),
+            Some(JobWord::Processing) | None => job.asked_after(at),
+            Some(word) => {
+                if word == JobWord::ReauthorisationRequired {
+                    self.raise(None, ReauthReason::JobStatus);
+                    self.settle_early_data();
+                }
+                self.job_stands(id, word);
+                self.result = Some((id, result.clone()));
+            }
+        }
+    }
+
+    /// A job that runs stands so, as Mono says.
+    pub(super) fn job_stands(&mut self, id: JobId, word: JobWord) {
+        let at = self.at;
+        let Some(job) = self.by_id(id).filter(|job| job.is_live()) else { return };
+        let is_refresh = job.kind == JobKind::Refresh;
+        match word {
+            JobWord::Processing => return,
+            JobWord::Finished => job.stage = JobStage::Finished { at },
+            JobWord::Failed if is_refresh => self.job_failed(id, SyncFailureCode::SyncFailed),
+            JobWord::Failed => self.job_failed(id, SyncFailureCode::JobFailed),
+            JobWord::ReauthorisationRequired => {
+                self.job_failed(id, SyncFailureCode::ReauthRequired);
+            }
+        }
+        if is_refresh {
+            self.refresh_ended(id, word);
+        }
+    }
+
+    fn job_told(
+        &mut self,
+        product: JobKind,
+        mono_job: Option<&str>,
+        failed: bool,
+        result: &Personal,
+    ) {
+        let at = self.at;
+        let Some(job) = self.state.jobs.iter_mut().find(|job| job.kind == product) else { return };
+        let other =
+            matches!((&job.mono_job, mono_job), (Some(ours), Some(theirs)) if ours != theirs);
+        // A success that comes late repairs what was given up.
+        let given_up = job.failure().is_some_and(|failure| {
+            matches!(failure.code, SyncFailureCode::TimedOut | SyncFailureCode::Interrupted)
+        });
+        if other || !(job.is_live() || given_up) {
+            return;
+        }
+        let id = job.id;
+        if failed {
+            self.job_failed(id, SyncFailureCode::JobFailed);
+        } else {
+            job.stage = JobStage::Finished { at };
+            self.result = Some((id, result.clone()));
+        }
+    }
+
+    pub(super) fn job_failed(&mut self, id: JobId, code: SyncFailureCode) {
+        let failure = self.failure(code, reason(code).to_owned(), None);
+        if let Some(job) = self.by_id(id) {
+            job.stage = JobStage::Failed { failure };
+        }
+    }
+
+    fn job_timed_out(&mut self, id: JobId) {
+        self.job_failed(id, SyncFailureCode::TimedOut);
+    }
+
+    /// What time does to jobs. Asking after them and looking has its own end; this ends what
+    /// nobody came to for long.
+    pub(super) fn jobs_in_time(&mut self) {
+        let at = self.at;
+        let mut ended = Vec::new();
+        for job in &mut self.state.jobs {
+            if job.look_at.is_some_and(|due| due <= at - SLACK) {
+                job.look_at = None;
+            }
+            let slack = if job.is_asked_after() { SLACK } else { Duration::zero() };
+            match &job.stage {
+                JobStage::Requested if job.waiting_until().is_some_and(|until| until <= at) => {
+                    ended.push((job.id, SyncFailureCode::Interrupted));
+                }
+                JobStage::Processing { until, .. } if *until <= at - slack => {
+                    ended.push((job.id, SyncFailureCode::TimedOut));
+                }
+                JobStage::Requested
+                | JobStage::Processing { .. }
+                | JobStage::Finished { .. }
+                | JobStage::Failed { .. } => {}
+            }
+        }
+        for (id, code) in ended {
+            self.job_failed(id, code);
+        }
+    }
+
+    /// Nothing comes of the jobs of an account that is unlinked.
+    pub(super) fn ended_jobs(&mut self) -> Vec<Job> {
+        let live: Vec<_> =
+            self.state.jobs.iter().filter(|job| job.is_live()).map(|job| job.id).collect();
+        for id in live {
+            self.job_failed(id, SyncFailureCode::Unlinked);
+        }
+        let mut jobs = std::mem::take(&mut self.state.jobs);
+        for job in &mut jobs {
+            (job.look_at, job.baseline, job.early) = (None, None, None);
+        }
+        jobs
+    }
+
+    pub(super) fn by_id(&mut self, id: JobId) -> Option<&mut Job> {
+        self.state.jobs.iter_mut().find(|job| job.id == id)
+    }
+}
+
+/// What subscribers are told of jobs: those that are new or stand otherwise than before.
+pub(super) fn job_changes(
+    before: &AccountState,
+    after: &AccountState,
+    cause: ChangeCause,
+) -> impl Iterator<Item = Change> {
+    let stood = |id: JobId| -> Option<JobStatus> {
+        before.jobs.iter().find(|job| job.id == id).map(Job::status)
+    };
+    let moved = after.jobs.iter().filter(move |job| stood(job.id) != Some(job.status()));
+    moved.map(move |job| Change::Job {
+        job: job.id,
+        product: job.kind,
+        status: job.status(),
+        cause,
+    })
+}
+
+fn reason(code: SyncFailureCode) -> &'static str {
+    match code {
+        SyncFailureCode::TimedOut => "no news of it within 30 minutes",
+        SyncFailureCode::Interrupted => {
+            "the gateway stopped before it heard Mono's answer; ask again"
+        }
+        SyncFailureCode::ReauthRequired => "the bank wants the customer to authorise again",
+        SyncFailureCode::IncompleteStatement => {
+            "the bank gave fewer transactions than before; try later, or allow it with allowIncompleteStatement"
+        }
+        SyncFailureCode::Unlinked => "the account was unlinked",
+        SyncFailureCode::SyncFailed => {
+            "Mono could not refresh this account; older data is still served"
+        }
+        SyncFailureCode::DataFailed
+        | SyncFailureCode::DataUnavailable
+        | SyncFailureCode::LinkRefused
+        | SyncFailureCode::NotReauthorisable
+        | SyncFailureCode::RequestRefused
+        | SyncFailureCode::NoWebhook
+        | SyncFailureCode::JobFailed => "Mono reported that the job failed",
+    }
+}
