@@ -18,6 +18,7 @@ use crate::{
         fact::{IdempotencyKey, JobWord, What},
         fold::Verdict,
         job::{Answer, Job, JobKind, JobNews, JobRequest, Personal, SyncPart, SyncVia},
+        recogniser::Recogniser,
         service::Lifecycle,
         store::Kept,
     },
@@ -59,17 +60,18 @@ pub enum Wanted {
 }
 
 impl Sync {
-    fn key(&self) -> Result<Option<IdempotencyKey>, HandoverError> {
+    fn key(&self, digests: &Recogniser) -> Result<Option<IdempotencyKey>, HandoverError> {
         let part = format!("{:?}", self.part);
         let incomplete = if self.allow_incomplete { "incomplete" } else { "" };
         let arguments = [self.account.as_str(), &part, incomplete];
-        handover::key(self.key.clone(), "syncAccount", &arguments)
+        handover::key(digests, self.key.clone(), "syncAccount", &arguments)
     }
 }
 
 impl Wanted {
     fn key(
         &self,
+        digests: &Recogniser,
         account: &AccountId,
         given: Option<String>,
     ) -> Result<Option<IdempotencyKey>, HandoverError> {
@@ -81,7 +83,7 @@ impl Wanted {
             // Only a digest of it is kept.
             Self::Creditworthiness(loan) => format!("{loan:?}"),
         };
-        handover::key(given, "job", &[account.as_str(), &kind, &what])
+        handover::key(digests, given, "job", &[account.as_str(), &kind, &what])
     }
 
     fn kind(&self) -> JobKind {
@@ -168,7 +170,7 @@ impl Jobs {
             id: JobId::new(self.lifecycle().clock().now()),
             product: JobKind::Refresh,
             owner: caller.owner().to_owned(),
-            key: wanted.key()?,
+            key: wanted.key(self.lifecycle().recogniser())?,
             part: Some(wanted.part),
             via: Some(self.via),
             months: None,
@@ -208,7 +210,7 @@ impl Jobs {
             id: JobId::new(self.lifecycle().clock().now()),
             product: wanted.kind(),
             owner: caller.owner().to_owned(),
-            key: wanted.key(&account, key)?,
+            key: wanted.key(self.lifecycle().recogniser(), &account, key)?,
             part: None,
             via: None,
             months: wanted.months(),
@@ -236,13 +238,12 @@ impl Jobs {
 
     /// The account must be the caller's, and one that Mono or we know.
     async fn require(&self, caller: &Caller, account: &AccountId) -> Result<(), JobError> {
+        if !self.lifecycle().may_see(caller, account).await? {
+            return Err(JobError::UnknownAccount);
+        }
         let states = self.lifecycle().states(std::slice::from_ref(account)).await?;
         let known = states.get(account);
-        let seen = known.map_or_else(
-            || caller.may_see(account),
-            |state| state.is_seen_by(caller, account) && !state.unlinked,
-        );
-        if !seen {
+        if known.is_some_and(|state| state.unlinked) {
             return Err(JobError::UnknownAccount);
         }
         if known.is_none() {
