@@ -56,6 +56,23 @@ pub fn minor_units(json: &str) -> Result<i64, BadAmount> {
     whole.parse().ok().filter(|n: &i64| n.unsigned_abs() <= LARGEST).ok_or(BadAmount)
 }
 
+/// Reads an amount that may have a fraction of a minor unit, as averages have, from the text of a
+/// JSON number: a plain decimal number without trailing zeros. Never rounds.
+///
+/// # Errors
+/// [`BadAmount`] if it is not a number, is written with an exponent or lies beyond ±2^53.
+pub fn fraction(json: &str) -> Result<String, BadAmount> {
+    let (whole, fraction) = json.split_once('.').unwrap_or((json, "0"));
+    let plain = (1..=30).contains(&fraction.len()) && fraction.bytes().all(|b| b.is_ascii_digit());
+    if !plain {
+        return Err(BadAmount);
+    }
+    minor_units(whole)?;
+    let fraction = fraction.trim_end_matches('0');
+    // The sign of -0.5 stands in its text alone.
+    Ok(if fraction.is_empty() { whole.to_owned() } else { format!("{whole}.{fraction}") })
+}
+
 /// Mono's spelling of a currency as ISO 4217 has it, or nothing if it is not one.
 ///
 /// Source: Mono docs, "Account Update" prints `Naira`; "Account Details" prints `NGN`; v1 `ngn`.
@@ -122,9 +139,71 @@ impl Money {
     }
 }
 
+/// An average or an estimate, which may have a fraction of a minor unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AverageMoney {
+    /// The amount in minor units, as [`fraction`] gives it.
+    pub minor: String,
+    /// ISO 4217, or [`NO_CURRENCY`].
+    pub currency: String,
+}
+
+/// An average or estimated amount of money, which may have a fraction of its smallest unit and is
+/// therefore a decimal number as a text.
+#[Object]
+impl AverageMoney {
+    /// The amount in the smallest unit of the currency (kobo, pesewa, cent), for example 213333.25.
+    async fn minor(&self) -> &str {
+        &self.minor
+    }
+
+    /// ISO 4217 code; XXX if Mono did not say which currency it is.
+    async fn currency(&self) -> &str {
+        &self.currency
+    }
+
+    /// The same amount in major units, not rounded, for example 2133.3325.
+    async fn decimal(&self) -> String {
+        self.decimal_text()
+    }
+}
+
+impl AverageMoney {
+    /// The amount in major units, with at least as many decimals as the currency has.
+    #[must_use]
+    pub fn decimal_text(&self) -> String {
+        let digits = digits(&self.currency);
+        let (whole, fraction) = self.minor.split_once('.').unwrap_or((&self.minor, ""));
+        let (sign, whole) = whole.strip_prefix('-').map_or(("", whole), |whole| ("-", whole));
+        let text = format!("{whole:0>width$}", width = digits + 1);
+        let (whole, minor) = text.split_at(text.len() - digits);
+        let point = if minor.is_empty() && fraction.is_empty() { "" } else { "." };
+        format!("{sign}{whole}{point}{minor}{fraction}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_average_keeps_every_digit() {
+        let decimal = |json: &str, currency: &str| {
+            let average =
+                AverageMoney { minor: fraction(json).unwrap(), currency: currency.into() };
+            average.decimal_text()
+        };
+        assert_eq!(decimal("213333.3333333333", "NGN"), "2133.333333333333");
+        assert_eq!(decimal("6130", "NGN"), "61.30");
+        assert_eq!(decimal("-0.5", "NGN"), "-0.005");
+        assert_eq!(decimal("7.250", "NGN"), "0.0725");
+        assert_eq!(decimal("7.25", "JPY"), "7.25");
+        assert_eq!(decimal("7.0", "JPY"), "7");
+        assert_eq!(fraction("10.00").as_deref(), Ok("10"));
+        for bad in ["", "null", "\"5\"", "1e3", "1.5e3", "9007199254740993", "1.", "1.2.3", ".5"] {
+            assert_eq!(fraction(bad), Err(BadAmount), "{bad}");
+        }
+    }
 
     #[test]
     fn an_amount_is_exact_or_refused() {

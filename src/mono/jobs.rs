@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{
     Client, MonoError,
     model::{decode, is_web_url},
-    segment, text_segment,
+    segment,
     wire::{Envelope, JobBody, part},
 };
 use crate::ids::AccountId;
@@ -62,7 +62,7 @@ impl Client {
     /// # Errors
     /// [`MonoError`].
     pub async fn job_status(&self, id: &AccountId, job: &str) -> Result<String, MonoError> {
-        let path = format!("/v2/accounts/{}/jobs/{}", segment(id)?, text_segment(job)?);
+        let path = format!("/v2/accounts/{}/jobs/{}", segment(id.as_str())?, segment(job)?);
         decode_job_status(&self.read(&path).await?)
     }
 
@@ -75,7 +75,7 @@ impl Client {
         id: &AccountId,
         months: u32,
     ) -> Result<StatementPdf, MonoError> {
-        let id = segment(id)?;
+        let id = segment(id.as_str())?;
         let path = format!("/v2/accounts/{id}/statement?period=last{months}months&output=pdf");
         StatementPdf::decode(&self.start_by_get(&path).await?)
     }
@@ -89,7 +89,8 @@ impl Client {
         id: &AccountId,
         job: &str,
     ) -> Result<StatementPdf, MonoError> {
-        let path = format!("/v2/accounts/{}/statement/jobs/{}", segment(id)?, text_segment(job)?);
+        let path =
+            format!("/v2/accounts/{}/statement/jobs/{}", segment(id.as_str())?, segment(job)?);
         StatementPdf::decode(&self.read(&path).await?)
     }
 
@@ -99,7 +100,7 @@ impl Client {
     /// [`MonoError`]; [`MonoError::NoWebhook`] if Mono could not tell of the end.
     pub async fn start_income(&self, id: &AccountId, months: Option<u32>) -> Result<(), MonoError> {
         let query = months.map(|months| format!("?period={months}")).unwrap_or_default();
-        let path = format!("/v2/accounts/{}/income{query}", segment(id)?);
+        let path = format!("/v2/accounts/{}/income{query}", segment(id.as_str())?);
         self.start_by_get(&path).await.map(|_| ())
     }
 
@@ -119,7 +120,7 @@ impl Client {
             "term": loan.term,
             "run_credit_check": loan.run_credit_check,
         });
-        let path = format!("/v2/accounts/{}/creditworthiness", segment(id)?);
+        let path = format!("/v2/accounts/{}/creditworthiness", segment(id.as_str())?);
         self.write(&path, Some(body.to_string())).await.map(|_| ())
     }
 
@@ -129,7 +130,7 @@ impl Client {
     /// # Errors
     /// [`MonoError`].
     pub async fn start_categorisation(&self, id: &AccountId) -> Result<Started, MonoError> {
-        let path = format!("/v2/accounts/{}/transactions/categorise", segment(id)?);
+        let path = format!("/v2/accounts/{}/transactions/categorise", segment(id.as_str())?);
         Started::decode(&self.write(&path, Some("{}".to_owned())).await?)
     }
 
@@ -138,7 +139,7 @@ impl Client {
     /// # Errors
     /// [`MonoError`].
     pub async fn enrichment_status(&self, job: &str) -> Result<String, MonoError> {
-        let path = format!("/v2/enrichments/record/{}", text_segment(job)?);
+        let path = format!("/v2/enrichments/record/{}", segment(job)?);
         decode_job_status(&self.read(&path).await?)
     }
 }

@@ -91,7 +91,7 @@ impl Client {
     /// # Errors
     /// [`MonoError`].
     pub async fn unlink(&self, id: &AccountId) -> Result<(), MonoError> {
-        let path = format!("/v2/accounts/{}/unlink", segment(id)?);
+        let path = format!("/v2/accounts/{}/unlink", segment(id.as_str())?);
         self.write(&path, None).await.map(|_| ())
     }
 }

@@ -5,6 +5,7 @@
 //!
 //! Source: Mono docs, read 2026; every shape has a fixture in `tests/fixtures/mono`.
 
+pub mod data;
 pub mod error;
 pub mod jobs;
 pub mod link;
@@ -30,6 +31,9 @@ pub use model::{Amount, Details, HostedLink, Institution, Next, Transaction, Tra
 use crate::ids::AccountId;
 
 const KEY: HeaderName = HeaderName::from_static("mono-sec-key");
+
+/// Has Mono ask the bank now. Its pages also write `x-real-time`; its guide and SDKs write this.
+const LIVE: HeaderName = HeaderName::from_static("x-realtime");
 
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -138,7 +142,7 @@ impl Client {
     /// # Errors
     /// [`MonoError`].
     pub async fn account(&self, id: &AccountId) -> Result<Details, MonoError> {
-        Details::decode(&self.read(&format!("/v2/accounts/{}", segment(id)?)).await?)
+        Details::decode(&self.read(&format!("/v2/accounts/{}", segment(id.as_str())?)).await?)
     }
 
     /// `GET /v2/accounts/{id}/transactions`: one page of its transactions.
@@ -150,7 +154,7 @@ impl Client {
         id: &AccountId,
         query: &TransactionQuery,
     ) -> Result<TransactionPage, MonoError> {
-        let mut path = format!("/v2/accounts/{}/transactions", segment(id)?);
+        let mut path = format!("/v2/accounts/{}/transactions", segment(id.as_str())?);
         let query = query.encode();
         if !query.is_empty() {
             path.push('?');
@@ -380,12 +384,7 @@ fn retry_after(headers: &HeaderMap) -> Option<u64> {
 }
 
 /// An id as one segment of a path: everything but letters and digits is escaped.
-fn segment(id: &AccountId) -> Result<String, MonoError> {
-    text_segment(id.as_str())
-}
-
-/// The same for another id of Mono's.
-fn text_segment(id: &str) -> Result<String, MonoError> {
+fn segment(id: &str) -> Result<String, MonoError> {
     // These two are steps through a path however they are escaped; nothing has them.
     if matches!(id, "" | "." | "..") {
         return Err(MonoError::NotFound);

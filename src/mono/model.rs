@@ -3,6 +3,7 @@
 use chrono::{DateTime, NaiveDate};
 
 use super::{
+    data::LoginMethod,
     error::MonoError,
     wire::{
         AccountBody, Envelope, Id, IdBody, Inside, InstitutionBody, MetaBody, Raw, Said, Text,
@@ -63,6 +64,27 @@ pub struct Institution {
     pub bank_code: Option<String>,
     /// `PERSONAL_BANKING` or `BUSINESS_BANKING`.
     pub kind: Option<String>,
+    /// What only Mono's list of banks tells.
+    pub listing: Option<Box<Listing>>,
+}
+
+/// What Mono's list of banks tells of one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Where its picture is.
+    pub icon: Option<String>,
+    /// Mono's name of the connection.
+    pub identifier: Option<String>,
+    /// Its code for transfers in Nigeria, with leading zeros.
+    pub nip_code: Option<String>,
+    /// ISO 3166 code, in upper case.
+    pub country: Option<String>,
+    /// A colour, as CSS writes it.
+    pub primary_color: Option<String>,
+    /// For which of Mono's products.
+    pub scopes: Vec<String>,
+    /// How a customer logs in.
+    pub login_methods: Vec<LoginMethod>,
 }
 
 /// A transaction.
@@ -177,6 +199,7 @@ impl Details {
                 name: bank.name.take(),
                 bank_code: bank.bank_code.take().or(bank.bank_code_camel.take()),
                 kind: bank.kind.take(),
+                listing: None,
             }),
             customer: customer.and_then(|customer| customer.id.take().or(customer._id.take())),
             data_status: meta.data_status.take(),
@@ -258,7 +281,7 @@ pub(super) fn is_web_url(text: &str) -> bool {
     plain && url::Url::parse(text).is_ok_and(is_web)
 }
 
-fn transaction(body: TransactionBody) -> Option<Transaction> {
+pub(super) fn transaction(body: TransactionBody) -> Option<Transaction> {
     Some(Transaction {
         id: body.id.take().or(body._id.take())?,
         narration: body.narration.0,

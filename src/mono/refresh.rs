@@ -71,7 +71,7 @@ impl Client {
     /// # Errors
     /// [`MonoError`]; [`MonoError::Timeout`] after 35 s.
     pub async fn realtime(&self, id: &AccountId, part: &str) -> Result<Realtime, MonoError> {
-        let path = format!("/v2/accounts/{}/{part}", segment(id)?);
+        let path = format!("/v2/accounts/{}/{part}", segment(id.as_str())?);
         let headers = HeaderMap::from_iter([(REALTIME, HeaderValue::from_static("true"))]);
         let reply = self.once(Method::GET, &path, headers, None, REFRESH).await?;
         let read = Realtime::read(&reply.headers);
@@ -91,7 +91,7 @@ impl Client {
     /// [`MonoError`]; [`MonoError::Timeout`] after 35 s.
     pub async fn sync(&self, id: &AccountId, allow_incomplete: bool) -> Result<Synced, MonoError> {
         let query = if allow_incomplete { "?allow_incomplete_statement=true" } else { "" };
-        let path = format!("/accounts/{}/sync{query}", segment(id)?);
+        let path = format!("/accounts/{}/sync{query}", segment(id.as_str())?);
         let body = Some("{}".to_owned());
         let reply = self.once(Method::POST, &path, HeaderMap::new(), body, REFRESH).await?;
         if !reply.status.is_success() {
