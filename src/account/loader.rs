@@ -9,7 +9,10 @@ use async_graphql::{
 };
 use futures_util::future::{BoxFuture, join_all};
 
-use super::service::{Accounts, Observed};
+use super::{
+    read::Read,
+    service::{Accounts, Observed},
+};
 use crate::{
     caller::Caller,
     error::{ApiError, Result},
@@ -57,6 +60,7 @@ struct Inner {
     pages: DataLoader<PageLoader, HashMapCache>,
     sessions: DataLoader<SessionLoader, HashMapCache>,
     owned: DataLoader<OwnedLoader, HashMapCache>,
+    reads: DataLoader<ReadLoader, HashMapCache>,
 }
 
 impl std::fmt::Debug for Loaders {
@@ -80,7 +84,8 @@ impl Loaders {
             details: loader(DetailsLoader(accounts.clone())),
             pages: loader(PageLoader(sources.transactions.clone())),
             sessions: loader(SessionLoader(accounts.clone())),
-            owned: loader(OwnedLoader { accounts, caller: caller.clone() }),
+            owned: loader(OwnedLoader { accounts: accounts.clone(), caller: caller.clone() }),
+            reads: loader(ReadLoader(accounts)),
             caller,
             sources,
         }))
@@ -146,6 +151,17 @@ impl Loaders {
     pub async fn page(&self, id: &AccountId, request: &PageRequest) -> Result<Arc<Page>> {
         match self.0.pages.load_one((id.clone(), request.clone())).await? {
             Some(page) => Ok(page?),
+            None => Err(MonoError::NotFound.into()),
+        }
+    }
+
+    /// What costs one call of Mono's.
+    ///
+    /// # Errors
+    /// What Mono answered.
+    pub async fn read<R: Read>(&self, read: R) -> Result<Arc<R::Answer>> {
+        match self.0.reads.load_one(read).await? {
+            Some(answer) => Ok(answer?),
             None => Err(MonoError::NotFound.into()),
         }
     }
@@ -222,6 +238,21 @@ impl Loader<(AccountId, PageRequest)> for PageLoader {
             (key, page)
         };
         Ok(join_all(keys.iter().cloned().map(one)).await.into_iter().collect())
+    }
+}
+
+struct ReadLoader(Accounts);
+
+impl<R: Read> Loader<R> for ReadLoader {
+    type Value = std::result::Result<Arc<R::Answer>, MonoError>;
+    type Error = ApiError;
+
+    async fn load(&self, reads: &[R]) -> Result<HashMap<R, Self::Value>> {
+        let one = |read: R| async move {
+            let answer = self.0.read(&read).await.map(Arc::new);
+            (read, answer)
+        };
+        Ok(join_all(reads.iter().cloned().map(one)).await.into_iter().collect())
     }
 }
 

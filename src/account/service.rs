@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::read::Read;
 use crate::{
     clock::Time,
     error::chain,
@@ -59,6 +60,23 @@ impl Accounts {
         let details = self.mono.account(id).await?;
         let state = self.observe(id, &details, asked_at, known).await;
         Ok(Observed { details, state })
+    }
+
+    /// One call of Mono's.
+    ///
+    /// # Errors
+    /// [`MonoError`].
+    pub async fn read<R: Read>(&self, read: &R) -> Result<R::Answer, MonoError> {
+        read.read(&self.mono).await
+    }
+
+    /// Whether the bank may be asked now. Mono allows one real-time session for an account in five
+    /// minutes, and bills each: **the** place for that rule, for whatever goes live on a query.
+    ///
+    /// # Errors
+    /// [`MonoError`]. None yet: inside the five minutes Mono itself answers with the last session.
+    pub fn may_go_live(&self, _known: Option<&AccountState>) -> Result<(), MonoError> {
+        Ok(())
     }
 
     async fn observe(

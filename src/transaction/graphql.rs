@@ -100,7 +100,7 @@ impl TransactionConnection {
 
     /// The transactions.
     async fn nodes(&self) -> Items<Transaction> {
-        Items((0..self.page.transactions.len()).map(|index| self.transaction(index)).collect())
+        self.items()
     }
 
     /// Where this page lies in the whole.
@@ -144,6 +144,12 @@ impl TransactionConnection {
 }
 
 impl TransactionConnection {
+    /// The transactions.
+    #[must_use]
+    pub fn items(&self) -> Items<Transaction> {
+        Items((0..self.page.transactions.len()).map(|index| self.transaction(index)).collect())
+    }
+
     fn transaction(&self, index: usize) -> Transaction {
         Transaction { page: self.page.clone(), index, currency: self.currency.clone() }
     }

@@ -230,7 +230,7 @@ pub enum FreshnessReason {
     Unknown,
 }
 
-/// How fresh an account's transactions are.
+/// How fresh an account's data is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Freshness {
     /// Whether they are.
@@ -245,6 +245,13 @@ impl Freshness {
     /// How fresh the transactions of an account in this state are.
     #[must_use]
     pub fn of_transactions(state: &AccountState) -> Self {
+        Self::of(state, Some(RetrievedData::Transactions))
+    }
+
+    /// How fresh data of this kind is, or of a kind of which Mono does not tell whether it was
+    /// fetched.
+    #[must_use]
+    pub fn of(state: &AccountState, kind: Option<RetrievedData>) -> Self {
         let as_of = state.data.as_of;
         // Data that was there once is old; data that never was is not ready.
         let without =
@@ -256,14 +263,22 @@ impl Freshness {
             Some(DataStatus::Processing) => (without, Some(FreshnessReason::Processing)),
             Some(DataStatus::Unavailable) => (without, Some(FreshnessReason::Unavailable)),
             Some(DataStatus::Failed) => (without, Some(FreshnessReason::Failed)),
-            Some(DataStatus::Partial) => match &state.data.retrieved {
-                Some(kinds) if !kinds.contains(&RetrievedData::Transactions) => {
+            Some(DataStatus::Partial) => match (&state.data.retrieved, kind) {
+                (Some(kinds), Some(kind)) if !kinds.contains(&kind) => {
                     (FreshnessState::NotReady, Some(FreshnessReason::Partial))
                 }
-                Some(_) => Self::of_readable(state),
-                None => (FreshnessState::Stale, Some(FreshnessReason::Partial)),
+                (Some(_), Some(_)) => Self::of_readable(state),
+                (None, _) | (_, None) => (FreshnessState::Stale, Some(FreshnessReason::Partial)),
             },
-            Some(DataStatus::Available) => Self::of_readable(state),
+            // Balance and transactions are there; of who holds the account it says nothing.
+            Some(DataStatus::Available) => match (&state.data.retrieved, kind) {
+                (Some(kinds), Some(RetrievedData::Identity))
+                    if !kinds.contains(&RetrievedData::Identity) =>
+                {
+                    (FreshnessState::NotReady, Some(FreshnessReason::Partial))
+                }
+                (_, _) => Self::of_readable(state),
+            },
         };
         Self { state, as_of, reason }
     }

@@ -23,6 +23,26 @@ pub struct Page {
     pub total: Option<i64>,
 }
 
+impl Page {
+    /// All transactions of a statement, as one page behind which there is nothing.
+    #[must_use]
+    pub fn of_statement(transactions: Vec<Transaction>) -> Self {
+        let on_page = transactions.len();
+        let place = |(index, transaction)| {
+            let seen = index + 1;
+            (Place { page: 1, limit: None, seen, is_last: seen == on_page }, transaction)
+        };
+        Self {
+            transactions: transactions.into_iter().enumerate().map(place).collect(),
+            number: 1,
+            next: None,
+            previous: None,
+            has_more: false,
+            total: None,
+        }
+    }
+}
+
 /// Pages of transactions. Clones share connections.
 #[derive(Clone, Debug)]
 pub struct Transactions {

@@ -1,5 +1,8 @@
 //! Accounts as a client sees them: `account`, `accounts`.
 
+mod data;
+mod find;
+mod institution;
 mod query;
 mod state;
 mod wanted;
@@ -7,14 +10,12 @@ mod wanted;
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object};
-use futures_util::future::join_all;
 
 pub use query::AccountQuery;
 pub use state::SyncFailureView;
 
-use super::{loader::Loaders, service::Observed};
+use super::loader::Loaders;
 use crate::{
-    access::require,
     caller::Scope,
     error::{ApiError, ErrorCode, Fallible, Result},
     ids::AccountId,
@@ -27,8 +28,9 @@ use crate::{
         graphql::{TransactionConnection, TransactionFilter},
     },
 };
+use data::{Assets, Customer, Earnings, Flow, Identity, Income, IncomeRecords, Statement, Way};
+use institution::Institution;
 use state::{ReauthState, SyncState};
-use wanted::{Wanted, names_currency};
 
 /// A linked bank account.
 #[derive(Clone, Debug)]
@@ -36,126 +38,6 @@ pub struct Account {
     id: AccountId,
     state: Arc<AccountState>,
     loaders: Loaders,
-}
-
-impl Account {
-    /// An account in this state.
-    #[must_use]
-    pub fn new(id: AccountId, state: Arc<AccountState>, loaders: Loaders) -> Self {
-        Self { id, state, loaders }
-    }
-
-    /// The account of this id for a field that hangs on something we keep.
-    ///
-    /// # Errors
-    /// `INTERNAL` if the database fails.
-    pub async fn of(id: &AccountId, loaders: &Loaders) -> Result<Self> {
-        let state = loaders.state(id).await?.unwrap_or_default();
-        Ok(Self::new(id.clone(), state, loaders.clone()))
-    }
-
-    /// Finds an account and reads ahead what the selection wants of Mono: the details and the
-    /// transactions side by side, since both need only the id.
-    ///
-    /// # Errors
-    /// `NOT_FOUND` if there is none, or if it is not the caller's; what Mono answered if the
-    /// gateway does not know the account and cannot ask.
-    pub async fn find(ctx: &Context<'_>, id: AccountId) -> Result<Self> {
-        let loaders = ctx.data_unchecked::<Loaders>().clone();
-        require(loaders.caller(), Scope::AccountsRead)?;
-        if !loaders.may_see(&id).await? {
-            return Err(not_found());
-        }
-        let state = loaders.state(&id).await?;
-        if state.as_ref().is_some_and(|state| state.unlinked) {
-            return Err(not_found());
-        }
-        let today = loaders.sources().accounts.lifecycle().clock().now().date_naive();
-        let wanted = Wanted::of(ctx.field(), today);
-        let known = state.filter(|state| {
-            let status = state.data.status.is_some_and(|status| status != DataStatus::Unknown);
-            !wanted.details && (status || !wanted.status)
-        });
-        if let Some(state) = known {
-            return Ok(Self::new(id, state, loaders));
-        }
-        // A page that fails is its own field's failure, told there: here it is only read ahead.
-        let pages = join_all(wanted.pages.iter().map(|page| loaders.page(&id, page)));
-        let details = loaders.details(&id);
-        let observed = read_side_by_side(details, pages).await;
-        let state = match observed {
-            Ok(observed) => observed.state.clone(),
-            Err(error) => match loaders.state(&id).await? {
-                // Known to us: what we keep is answered, and each field of Mono's says what failed.
-                Some(state) => state,
-                None if error.code() == ErrorCode::NotFound => return Err(not_found()),
-                None => return Err(error),
-            },
-        };
-        Ok(Self::new(id, state, loaders))
-    }
-
-    /// Whether it is the account that its link asked for.
-    #[must_use]
-    pub fn matches(&self) -> Option<bool> {
-        self.state.account_match
-    }
-
-    /// The accounts that are the same account at the bank, this one among them, oldest first.
-    async fn alike(&self) -> Result<Vec<Account>> {
-        let Some(digest) = &self.state.bank_account else { return Ok(Vec::new()) };
-        let lifecycle = self.loaders.sources().accounts.lifecycle();
-        let alike = lifecycle.same_bank_account(self.loaders.caller(), digest).await;
-        let view = |(id, state)| Self::new(id, Arc::new(state), self.loaders.clone());
-        Ok(alike.map_err(ApiError::hidden)?.into_iter().map(view).collect())
-    }
-
-    /// The account that was linked before this one and is the same account at the bank.
-    ///
-    /// # Errors
-    /// `INTERNAL` if the database fails.
-    pub async fn predecessor(&self) -> Result<Option<Account>> {
-        let alike = self.alike().await?;
-        let older = alike.into_iter().take_while(|other| other.id != self.id);
-        Ok(older.last())
-    }
-
-    async fn details(&self) -> Result<Arc<Observed>> {
-        // Mono was told to forget it, and so were we.
-        if self.state.unlinked {
-            return Err(not_found());
-        }
-        self.loaders.details(&self.id).await
-    }
-
-    /// One of Mono's details: absent, there, or failed for the same reason as all of them.
-    async fn detail<T>(&self, pick: impl FnOnce(&mono::Details) -> Option<T>) -> Fallible<T> {
-        match self.details().await {
-            Ok(observed) => pick(&observed.details).map(Ok),
-            Err(error) => Some(Err(error)),
-        }
-    }
-
-    fn currency_of(&self, details: Option<&mono::Details>) -> Option<String> {
-        details.and_then(|details| details.currency.clone()).or_else(|| self.state.currency.clone())
-    }
-}
-
-/// Waits for both, but not for pages of an account that does not exist.
-async fn read_side_by_side<T>(
-    details: impl Future<Output = Result<Arc<Observed>>>,
-    pages: impl Future<Output = T>,
-) -> Result<Arc<Observed>> {
-    tokio::pin!(details, pages);
-    tokio::select! {
-        observed = &mut details => {
-            if observed.is_ok() {
-                pages.await;
-            }
-            observed
-        }
-        _ = &mut pages => details.await,
-    }
 }
 
 /// The answer for an account that does not exist, and for somebody else's.
@@ -212,7 +94,18 @@ impl Account {
     }
 
     /// The balance when Mono last fetched it; null if it was not fetched.
-    async fn balance(&self) -> Fallible<Money> {
+    async fn balance(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            default_with = "Some(false)",
+            desc = "Rather ask the bank now: Mono takes up to 30 s, bills it, and allows it once in 5 minutes for an account. Null with the error DATA_NOT_READY if the bank takes longer or does not tell."
+        )]
+        live: Option<bool>,
+    ) -> Fallible<Money> {
+        if live == Some(true) {
+            return self.live_balance(ctx).await.transpose();
+        }
         let observed = match self.details().await {
             Ok(observed) => observed,
             Err(error) => return Some(Err(error)),
@@ -221,6 +114,12 @@ impl Account {
         let currency = self.currency_of(Some(details)).unwrap_or_else(|| NO_CURRENCY.to_owned());
         let money = |minor| Money { minor, currency };
         details.balance.map(|amount| amount.map(money).map_err(ApiError::from))
+    }
+
+    /// How fresh the balance is that is not live.
+    #[graphql(name = "balanceFreshness")]
+    async fn balance_freshness_(&self) -> Freshness {
+        self.balance_freshness()
     }
 
     /// The bank.
@@ -323,6 +222,60 @@ impl Account {
         Some(self.page(ctx, page, first, after, filter, require_fresh == Some(true)).await)
     }
 
+    /// All its transactions of the last months in one answer, at one call of Mono's.
+    async fn statement(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default_with = "Some(1)", desc = "How many months, from 1 to 12.")]
+        months: Option<i32>,
+    ) -> Fallible<Statement> {
+        Some(self.statement_of(ctx, months).await)
+    }
+
+    /// Who holds it, as the bank tells; null if the bank does not. Needs the scope pii:read: null
+    /// with the error FORBIDDEN without it. One call of Mono's.
+    async fn identity(&self) -> Fallible<Identity> {
+        self.who().await.transpose()
+    }
+
+    /// What Mono last concluded of its income, the newest of incomeRecords; null if it was never
+    /// asked to look (requestIncome). Needs the scope pii:read. One call of Mono's, with
+    /// incomeRecords.
+    async fn income(&self, ctx: &Context<'_>) -> Fallible<Income> {
+        self.all_income(ctx).await.map(IncomeRecords::newest).transpose()
+    }
+
+    /// All that Mono concluded of its income. Needs the scope pii:read. One call of Mono's.
+    async fn income_records(&self, ctx: &Context<'_>) -> Fallible<IncomeRecords> {
+        Some(self.all_income(ctx).await)
+    }
+
+    /// Money that came in, by period. One call of Mono's.
+    async fn credits(&self, ctx: &Context<'_>) -> Fallible<Flow> {
+        Some(self.flow(ctx, Way::In).await)
+    }
+
+    /// Money that went out, by period. One call of Mono's.
+    async fn debits(&self, ctx: &Context<'_>) -> Fallible<Flow> {
+        Some(self.flow(ctx, Way::Out).await)
+    }
+
+    /// What it holds, if it is an account of investments. One call of Mono's.
+    async fn assets(&self) -> Fallible<Assets> {
+        Some(self.held().await)
+    }
+
+    /// What it earned, if it is an account of investments. One call of Mono's.
+    async fn earnings(&self, ctx: &Context<'_>) -> Fallible<Earnings> {
+        Some(self.earned(ctx).await)
+    }
+
+    /// Who linked it, as your business told Mono; null if Mono does not tell. One call of Mono's
+    /// behind the account's details.
+    async fn customer(&self) -> Fallible<Customer> {
+        self.linked_by().await.transpose()
+    }
+
     /// Counts what changed in what the gateway keeps of this account.
     async fn version(&self) -> i64 {
         self.state.version
@@ -350,11 +303,8 @@ impl Account {
         if require_fresh && freshness.state != FreshnessState::Fresh {
             return Err(not_fresh(&self.state));
         }
-        // Mono's transactions carry no currency; it is asked for only if it is wanted.
-        let wants_currency = self.state.currency.is_none() && names_currency(&ctx.field());
-        let currency = async { if wants_currency { self.details().await.ok() } else { None } };
-        let (page, details) = tokio::join!(self.loaders.page(&self.id, &request), currency);
-        let currency = self.currency_of(details.as_ref().map(|observed| &observed.details));
+        let page = self.loaders.page(&self.id, &request);
+        let (page, currency) = tokio::join!(page, self.wanted_currency(ctx));
         Ok(TransactionConnection { page: page?, freshness, currency })
     }
 }
@@ -373,32 +323,4 @@ fn not_fresh(state: &AccountState) -> ApiError {
         format!("there is no fresh data: its status is {status}")
     };
     ApiError::new(ErrorCode::DataNotReady, text)
-}
-
-/// A bank.
-struct Institution(mono::Institution);
-
-/// The bank that keeps an account.
-#[Object]
-impl Institution {
-    /// Mono's id of the bank, where it tells it.
-    async fn id(&self) -> Option<ID> {
-        self.0.id.clone().map(ID)
-    }
-
-    /// Its name.
-    async fn name(&self) -> Option<&str> {
-        self.0.name.as_deref()
-    }
-
-    /// Its code, with leading zeros: 3 digits of the Central Bank's, or 6 of NIBSS's.
-    async fn bank_code(&self) -> Option<&str> {
-        self.0.bank_code.as_deref()
-    }
-
-    /// PERSONAL_BANKING or BUSINESS_BANKING. An open list.
-    #[graphql(name = "type")]
-    async fn kind(&self) -> Option<&str> {
-        self.0.kind.as_deref()
-    }
 }

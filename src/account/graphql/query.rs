@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
-use super::Account;
+use super::{Account, institution::Institution};
 use crate::{
     access::require,
-    account::loader::Loaders,
+    account::{loader::Loaders, read},
     caller::Scope,
     error::{ApiError, ErrorCode, Fallible, Result},
     ids::AccountId,
     lifecycle::{DataStatus, store},
+    mono::data::InstitutionQuery,
     paging::{PageInfo, checked_first},
 };
 
@@ -46,6 +47,35 @@ pub(super) struct AccountEdge {
     node: Account,
 }
 
+/// Checks a word that is passed on to Mono.
+fn word(name: &str, text: Option<String>) -> Result<Option<String>> {
+    let fits = |text: &String| {
+        (1..=100).contains(&text.chars().count()) && !text.contains(char::is_control)
+    };
+    if text.as_ref().is_none_or(fits) {
+        return Ok(text);
+    }
+    let wrong = format!("{name} has 1 to 100 characters and no control characters");
+    Err(ApiError::new(ErrorCode::BadUserInput, wrong))
+}
+
+async fn institutions(
+    ctx: &Context<'_>,
+    scope: Option<String>,
+    bank_code: Option<String>,
+    auth_method: Option<String>,
+) -> Result<Vec<Institution>> {
+    let loaders = ctx.data_unchecked::<Loaders>();
+    require(loaders.caller(), Scope::AccountsRead)?;
+    let query = InstitutionQuery {
+        scope: word("scope", scope)?,
+        bank_code: word("bankCode", bank_code)?,
+        auth_method: word("authMethod", auth_method)?,
+    };
+    let banks = loaders.read(read::Institutions(query)).await?;
+    Ok(banks.iter().cloned().map(Institution).collect())
+}
+
 /// The queries about accounts.
 #[derive(Debug, Default)]
 pub struct AccountQuery;
@@ -65,6 +95,26 @@ impl AccountQuery {
             Err(error) => return Some(Err(error.into())),
         };
         Some(Account::find(ctx, id).await)
+    }
+
+    /// The banks that accounts can be linked at, in Mono's order. One call of Mono's.
+    async fn institutions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            default_with = "Some(\"financial_data\".to_owned())",
+            desc = "Only those for this product of Mono's: financial_data, payments or another. All if null."
+        )]
+        scope: Option<String>,
+        #[graphql(desc = "Only those with this code, with leading zeros.")] bank_code: Option<
+            String,
+        >,
+        #[graphql(
+            desc = "Only those whose customers can log in so: internet_banking, mobile_banking or another."
+        )]
+        auth_method: Option<String>,
+    ) -> Fallible<Vec<Institution>> {
+        Some(institutions(ctx, scope, bank_code, auth_method).await)
     }
 
     /// The accounts that the gateway knows and that you may see, by id.

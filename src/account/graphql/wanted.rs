@@ -3,29 +3,43 @@
 use async_graphql::{InputType, Name, SelectionField, Value};
 use chrono::NaiveDate;
 
+use super::data::checked_months;
 use crate::transaction::{Filter, PageRequest, graphql::TransactionFilter};
 
-/// The fields of an account that only Mono can tell.
-const OF_MONO: [&str; 11] = [
+/// The fields of an account that stand in Mono's details, or need what stands there.
+const OF_DETAILS: [&str; 11] = [
     "name",
     "accountNumber",
     "bvn",
     "type",
     "authMethod",
     "currency",
-    "balance",
+    "customer",
     "institution",
     "customerId",
     "subscribedToDataSync",
     "retrievedData",
 ];
 
+/// A call of Mono's that needs only the account's id. A live balance is none of these: it is billed,
+/// so it is not asked for before the account is known to be one.
+pub(super) enum Ahead {
+    Page(PageRequest),
+    Identity,
+    IncomeRecords,
+    Credits,
+    Debits,
+    Assets,
+    Earnings,
+    Statement(u8),
+}
+
 /// What a selection wants of Mono.
 #[derive(Default)]
 pub(super) struct Wanted {
     pub(super) details: bool,
     pub(super) status: bool,
-    pub(super) pages: Vec<PageRequest>,
+    pub(super) ahead: Vec<Ahead>,
 }
 
 impl Wanted {
@@ -33,14 +47,10 @@ impl Wanted {
         let mut wanted = Self::default();
         for field in field.selection_set().filter(is_included) {
             match field.name() {
-                name if OF_MONO.contains(&name) => wanted.details = true,
+                name if OF_DETAILS.contains(&name) => wanted.details = true,
+                "balance" => wanted.details |= !is_live(&field),
                 "dataStatus" | "dataStatusRaw" => wanted.status = true,
-                "transactions" => {
-                    if let Some(page) = page_request(&field, today) {
-                        wanted.pages.push(page);
-                    }
-                }
-                _ => {}
+                name => wanted.ahead.extend(ahead(name, &field, today)),
             }
         }
         wanted
@@ -61,14 +71,39 @@ fn is_included(field: &SelectionField<'_>) -> bool {
     })
 }
 
+/// What a field asks of Mono by the account's id alone.
+fn ahead(name: &str, field: &SelectionField<'_>, today: NaiveDate) -> Option<Ahead> {
+    match name {
+        "transactions" => page_request(field, today).map(Ahead::Page),
+        "identity" => Some(Ahead::Identity),
+        "income" | "incomeRecords" => Some(Ahead::IncomeRecords),
+        "credits" => Some(Ahead::Credits),
+        "debits" => Some(Ahead::Debits),
+        "assets" => Some(Ahead::Assets),
+        "earnings" => Some(Ahead::Earnings),
+        "statement" => {
+            let arguments = field.arguments().ok()?;
+            let months = argument::<Option<i32>>(&arguments, "months").flatten();
+            checked_months(months).ok().map(Ahead::Statement)
+        }
+        _ => None,
+    }
+}
+
+fn is_live(field: &SelectionField<'_>) -> bool {
+    let arguments = field.arguments().unwrap_or_default();
+    argument::<Option<bool>>(&arguments, "live").flatten() == Some(true)
+}
+
+fn argument<T: InputType>(arguments: &[(Name, Value)], name: &str) -> Option<T> {
+    let (_, value) = arguments.iter().find(|(argument, _)| argument == name)?;
+    T::parse(Some(value.clone())).ok()
+}
+
 /// The page that a `transactions` field will ask for. Nothing if its arguments are wrong, which
 /// the field says itself, or if it may not ask at all.
 fn page_request(field: &SelectionField<'_>, today: NaiveDate) -> Option<PageRequest> {
     let arguments = field.arguments().ok()?;
-    fn argument<T: InputType>(arguments: &[(Name, Value)], name: &str) -> Option<T> {
-        let (_, value) = arguments.iter().find(|(argument, _)| argument == name)?;
-        T::parse(Some(value.clone())).ok()
-    }
     let argument_filter: Option<Option<TransactionFilter>> = argument(&arguments, "filter");
     if argument::<Option<bool>>(&arguments, "requireFresh").flatten() == Some(true) {
         return None;
