@@ -587,10 +587,13 @@ describe('the starter page', { timeout: 300_000 }, () => {
 
     test('what changes is told, politely', async () => {
       const id = await wanted();
-      const nodes = await tree(page);
-      assert.ok(nodes.some(({ role, live }) => role === 'status' && live === 'polite'));
-      await page.locator('#said', { hasText: 'Needs you.' }).waitFor({ state: 'attached' });
+      await page.getByRole('status').filter({ hasText: 'Needs you.' }).waitFor({ state: 'attached' });
       await card(page, id).waitFor();
+      const status = (await tree(page)).filter(({ role }) => role === 'status');
+      assert.deepEqual(
+        status.map(({ live }) => live),
+        ['polite', 'polite'],
+      );
     });
 
     for (const colorScheme of ['light', 'dark']) {

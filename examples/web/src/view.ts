@@ -104,14 +104,10 @@ function card(one: Card, dispatch: Dispatch): Node {
     h(
       'div',
       { class: 'top' },
-      h(
-        'div',
-        {},
-        h('h3', { id: title, tabindex: '-1' }, one.title),
-        h('p', { class: 'subtitle' }, one.subtitle),
-      ),
+      h('h3', { id: title, tabindex: '-1' }, one.title),
       one.balance !== null &&
         h('p', { class: 'balance' }, h('span', { class: 'for-readers' }, 'Balance '), one.balance),
+      h('p', { key: 'subtitle', class: 'subtitle' }, one.subtitle),
     ),
     h('p', { class: 'standing' }, badge(one), ' ', one.sentence),
     one.problem !== null && problem(one.problem),

@@ -8,15 +8,15 @@ pub(super) const PAGE: &str = include_str!("index.html");
 /// What lies under `/demo/assets/`, sorted by name. A name never stands for other bytes.
 pub(super) const ASSETS: &[Asset] = &[
     Asset {
-        name: "index-CAH5W6fF.css",
+        name: "index-CWBfd_EN.css",
         content_type: "text/css; charset=utf-8",
-        gzip: include_bytes!("index-CAH5W6fF.css.gz"),
-        sha256: "e8a5821523f309b50c3a159ae5aa66f3a3996bb0eaa4dcb698241b25f8148dee",
+        gzip: include_bytes!("index-CWBfd_EN.css.gz"),
+        sha256: "411df2172a955f03a2003381977a5b9ac950f4618f82a7da2027bfae7603e50f",
     },
     Asset {
-        name: "index-CKtcWCQY.js",
+        name: "index-D0YyAJmc.js",
         content_type: "text/javascript; charset=utf-8",
-        gzip: include_bytes!("index-CKtcWCQY.js.gz"),
-        sha256: "76e47f77a2190cb8b40753c16b394f65a88be97216ebff950f5a9c68437cc71d",
+        gzip: include_bytes!("index-D0YyAJmc.js.gz"),
+        sha256: "73043c4d96b15ef67bb9993032fa005664cd17ae51c7e5c35826f26d3c66900a",
     },
 ];
