@@ -158,8 +158,7 @@ describe('the starter page', { timeout: 300_000 }, () => {
         );
         assert.equal(beyond, 0, `${name} is wider than the window`);
         const folder = process.env.SCREENSHOT_DIR;
-        if (folder)
-          await page.screenshot({ path: join(folder, `${device}-${name}.png`), fullPage: true });
+        if (folder) await page.screenshot({ path: join(folder, `${device}-${name}.png`) });
       }
 
       test('a customer re-authorises and sees the data arrive', async (t) => {
@@ -234,7 +233,7 @@ describe('the starter page', { timeout: 300_000 }, () => {
         assert.equal((await reauthOf(id)).newest.status, 'CANCELLED');
         await look(page, '4-left');
         await page.getByRole('button', { name: 'Dismiss' }).click();
-        assert.equal(await page.locator('#notice').innerText(), '');
+        await page.locator('.notice').waitFor({ state: 'detached' });
 
         await card(page, id)
           .getByRole('button', { name: /^Re-authorise/ })
@@ -587,7 +586,10 @@ describe('the starter page', { timeout: 300_000 }, () => {
 
     test('what changes is told, politely', async () => {
       const id = await wanted();
-      await page.getByRole('status').filter({ hasText: 'Needs you.' }).waitFor({ state: 'attached' });
+      await page
+        .getByRole('status')
+        .filter({ hasText: 'Needs you.' })
+        .waitFor({ state: 'attached' });
       await card(page, id).waitFor();
       const status = (await tree(page)).filter(({ role }) => role === 'status');
       assert.deepEqual(
@@ -606,8 +608,7 @@ describe('the starter page', { timeout: 300_000 }, () => {
           [],
         );
         const folder = process.env.SCREENSHOT_DIR;
-        if (folder)
-          await page.screenshot({ path: join(folder, `${colorScheme}.png`), fullPage: true });
+        if (folder) await page.screenshot({ path: join(folder, `${colorScheme}.png`) });
       });
     }
 

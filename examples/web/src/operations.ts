@@ -119,6 +119,9 @@ export type Kept = {
   readonly id: string;
   readonly version: number;
   readonly dataStatus: DataStatus | null;
+  readonly replacedBy: {
+    readonly id: string;
+  } | null;
   readonly sync: {
     readonly asOf: string | null;
     readonly waitingUntil: string | null;
@@ -195,7 +198,7 @@ export type AccountsVariables = {
 
 export const Accounts: Operation<AccountsData, AccountsVariables> = {
   name: 'Accounts',
-  text: 'query Accounts($after:String){gateway{mode}accounts(first:50 after:$after){nodes{...Kept ...Details}pageInfo{hasNextPage endCursor}}}fragment Kept on Account{id version dataStatus sync{asOf waitingUntil failure{message}}reauth{required since active{...Session}sessions(first:1){nodes{...Session}}}}fragment Details on Account{name accountNumber balance{decimal currency}institution{name}}fragment Session on ReauthSession{id reference status url failure{message}}',
+  text: 'query Accounts($after:String){gateway{mode}accounts(first:50 after:$after){nodes{...Kept ...Details}pageInfo{hasNextPage endCursor}}}fragment Kept on Account{id version dataStatus replacedBy{id}sync{asOf waitingUntil failure{message}}reauth{required since active{...Session}sessions(first:1){nodes{...Session}}}}fragment Details on Account{name accountNumber balance{decimal currency}institution{name}}fragment Session on ReauthSession{id reference status url failure{message}}',
 };
 
 export type OneAccountData = {
@@ -208,7 +211,7 @@ export type OneAccountVariables = {
 
 export const OneAccount: Operation<OneAccountData, OneAccountVariables> = {
   name: 'OneAccount',
-  text: 'query OneAccount($id:ID!){account(id:$id){...Kept ...Details}}fragment Kept on Account{id version dataStatus sync{asOf waitingUntil failure{message}}reauth{required since active{...Session}sessions(first:1){nodes{...Session}}}}fragment Details on Account{name accountNumber balance{decimal currency}institution{name}}fragment Session on ReauthSession{id reference status url failure{message}}',
+  text: 'query OneAccount($id:ID!){account(id:$id){...Kept ...Details}}fragment Kept on Account{id version dataStatus replacedBy{id}sync{asOf waitingUntil failure{message}}reauth{required since active{...Session}sessions(first:1){nodes{...Session}}}}fragment Details on Account{name accountNumber balance{decimal currency}institution{name}}fragment Session on ReauthSession{id reference status url failure{message}}',
 };
 
 export type TransactionsData = {
@@ -373,7 +376,7 @@ export type DataStatusChangesVariables = {
 
 export const DataStatusChanges: Operation<DataStatusChangesData, DataStatusChangesVariables> = {
   name: 'DataStatusChanges',
-  text: 'subscription DataStatusChanges($after:String!){dataStatusChanged(after:$after){cursor kind to account{...Kept}}}fragment Kept on Account{id version dataStatus sync{asOf waitingUntil failure{message}}reauth{required since active{...Session}sessions(first:1){nodes{...Session}}}}fragment Session on ReauthSession{id reference status url failure{message}}',
+  text: 'subscription DataStatusChanges($after:String!){dataStatusChanged(after:$after){cursor kind to account{...Kept}}}fragment Kept on Account{id version dataStatus replacedBy{id}sync{asOf waitingUntil failure{message}}reauth{required since active{...Session}sessions(first:1){nodes{...Session}}}}fragment Session on ReauthSession{id reference status url failure{message}}',
 };
 
 export type ReauthChangesData = {
@@ -391,7 +394,7 @@ export type ReauthChangesVariables = {
 
 export const ReauthChanges: Operation<ReauthChangesData, ReauthChangesVariables> = {
   name: 'ReauthChanges',
-  text: 'subscription ReauthChanges($after:String!){reauthChanged(after:$after){cursor kind reauthStatus account{...Kept}}}fragment Kept on Account{id version dataStatus sync{asOf waitingUntil failure{message}}reauth{required since active{...Session}sessions(first:1){nodes{...Session}}}}fragment Session on ReauthSession{id reference status url failure{message}}',
+  text: 'subscription ReauthChanges($after:String!){reauthChanged(after:$after){cursor kind reauthStatus account{...Kept}}}fragment Kept on Account{id version dataStatus replacedBy{id}sync{asOf waitingUntil failure{message}}reauth{required since active{...Session}sessions(first:1){nodes{...Session}}}}fragment Session on ReauthSession{id reference status url failure{message}}',
 };
 
 export type LinkChangesData = {

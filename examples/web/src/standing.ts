@@ -21,9 +21,17 @@ export type Standing = {
   readonly actions: readonly Action[];
 };
 
-/** How an account stands: what is under way first, then what is wanted, then what is there. */
+/** How an account stands: whether it is of use first, then what is under way, then what is wanted, then what is there. */
 export function accountStanding(kept: Kept): Standing {
-  const { reauth, sync, dataStatus } = kept;
+  const { reauth, sync, dataStatus, replacedBy } = kept;
+  if (replacedBy !== null) {
+    return {
+      tone: 'waiting',
+      badge: 'Linked anew',
+      sentence: 'The same account at the bank was linked again later: use that one.',
+      actions: [],
+    };
+  }
   if (reauth.active !== null) return sessionStanding(reauth.active, sync.waitingUntil);
   if (reauth.required) {
     const since = reauth.since === null ? '' : ` since ${time(reauth.since)}`;

@@ -178,11 +178,17 @@ function linkNow(state: State, link: Link): Step {
   const links = { ...state.links, [link.id]: newer };
   const effects: Effect[] = [];
   if (known === undefined) effects.push({ do: 'remember links', links: Object.keys(links) });
+  const now = settleReturn({ ...state, links });
   const account = newer.account?.id;
+  if (newer.status === 'COMPLETED' && known !== undefined && known.status !== 'COMPLETED') {
+    // The new account may take the place of one that is listed: Mono gives a new id each time.
+    const all = readAll(now);
+    return step(all.state, ...effects, ...all.effects);
+  }
   if (account !== undefined && state.accounts[account] === undefined) {
     effects.push({ do: 'read account', account });
   }
-  return step(settleReturn({ ...state, links }), ...effects);
+  return step(now, ...effects);
 }
 
 /** How far a link is: it has no version, but it only moves on. */

@@ -114,7 +114,7 @@ function card(one: Card, dispatch: Dispatch): Node {
     h(
       'div',
       { key: 'actions', class: 'actions' },
-      one.actions.map((action, at) => button(action, one, at === 0, dispatch, one.id)),
+      one.actions.map((action) => button(action, one, dispatch, one.id)),
       toggle(one, dispatch),
     ),
     one.list !== null && transactions(one, one.list, dispatch),
@@ -134,7 +134,7 @@ function linkCard(one: LinkCard, dispatch: Dispatch): Node {
       h(
         'div',
         { key: 'actions', class: 'actions' },
-        one.actions.map((action, at) => button(action, link, at === 0, dispatch, one.id)),
+        one.actions.map((action) => button(action, link, dispatch, one.id)),
       ),
   );
 }
@@ -150,14 +150,9 @@ type Named = Pick<Card, 'id' | 'title' | 'subtitle' | 'busy'>;
 const whose = ({ title, subtitle }: Named) =>
   h('span', { class: 'for-readers' }, ` ${[title, subtitle].filter(Boolean).join(', ')}`);
 
-function button(
-  action: Action,
-  of: Named,
-  first: boolean,
-  dispatch: Dispatch,
-  account: string,
-): Node {
-  const shared = { key: action.kind, id: named(of.id, action.kind), class: first ? 'first' : '' };
+function button(action: Action, of: Named, dispatch: Dispatch, account: string): Node {
+  const onward = action.kind === 'go' || action.kind === 'reauthorise';
+  const shared = { key: action.kind, id: named(of.id, action.kind), class: onward ? 'first' : '' };
   if (action.kind === 'go') {
     return h('a', { ...shared, href: action.url, rel: 'noreferrer' }, action.label, whose(of));
   }

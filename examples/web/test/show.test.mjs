@@ -27,6 +27,14 @@ describe('an account', () => {
     ],
     ['without data', { status: 'UNAVAILABLE' }, 'Not available', 'bad', /gave no data/, []],
     ['that failed', { status: 'FAILED' }, 'Failed', 'bad', /could not be fetched/, []],
+    [
+      'linked again',
+      { required: true, replacedBy: { id: 'acc_2' } },
+      'Linked anew',
+      'waiting',
+      /use that one/,
+      [],
+    ],
     ['in a new status', { status: 'UNKNOWN' }, 'Unknown', 'waiting', /is not known/, []],
     ['in no status', { status: null }, 'Unknown', 'waiting', /is not known/, []],
     [

@@ -211,6 +211,14 @@ describe('linking', () => {
     ]);
   });
 
+  test('a link that is through may have taken the place of an account: all are read', () => {
+    const connected = reduce(begun.state, linkChanged(link('CONNECTED')));
+    assert.deepEqual(connected.effects, []);
+    const through = reduce(connected.state, linkChanged(link('COMPLETED')));
+    assert.deepEqual(through.effects, [{ do: 'read accounts' }]);
+    assert.deepEqual(reduce(through.state, linkChanged(link('COMPLETED'))).effects, []);
+  });
+
   test('a link that the gateway does not know is forgotten', () => {
     const { state, effects } = reduce(begun.state, { type: 'link read', id: 'link_1', link: null });
     assert.deepEqual([state.links, effects], [{}, [{ do: 'remember links', links: [] }]]);

@@ -32,6 +32,7 @@ export const kept = ({
   id: 'acc_1',
   version,
   dataStatus: status,
+  replacedBy: null,
   sync: { asOf: '2026-02-03T10:00:00.000Z', waitingUntil: null, failure: null },
   reauth: {
     required: required ?? false,

@@ -14,9 +14,9 @@ pub(super) const ASSETS: &[Asset] = &[
         sha256: "411df2172a955f03a2003381977a5b9ac950f4618f82a7da2027bfae7603e50f",
     },
     Asset {
-        name: "index-D0YyAJmc.js",
+        name: "index-D5wTJRi9.js",
         content_type: "text/javascript; charset=utf-8",
-        gzip: include_bytes!("index-D0YyAJmc.js.gz"),
-        sha256: "73043c4d96b15ef67bb9993032fa005664cd17ae51c7e5c35826f26d3c66900a",
+        gzip: include_bytes!("index-D5wTJRi9.js.gz"),
+        sha256: "492dac6a6068bb47c85abee4551b978e01b28a75f0262c56a6e51217756529a6",
     },
 ];
