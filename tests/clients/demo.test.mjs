@@ -9,7 +9,7 @@ import { after, before, describe, test } from 'node:test';
 
 import { contrasts, controls, tree } from './accessibility.mjs';
 import { launch } from './chromium.mjs';
-import { ask, cast, startDemo, startLive, untilWanted, until } from './support.mjs';
+import { ask, cast, pull, startDemo, startLive, untilWanted, until } from './support.mjs';
 import { watched } from './watch.mjs';
 
 const SIZES = {
@@ -59,8 +59,6 @@ describe('the starter page', { timeout: 300_000 }, () => {
   let gateway;
   let browser;
   let accounts;
-  /** Accounts that are well, each for one test. */
-  const well = [];
 
   before(async () => {
     gateway = await startDemo();
@@ -81,11 +79,7 @@ describe('the starter page', { timeout: 300_000 }, () => {
 
   /** A new account, linked as a customer would, so that no test sees another's. */
   async function linked() {
-    const response = await fetch(`${gateway.simulator}/_simulator/accounts`, {
-      method: 'POST',
-      body: '{}',
-    });
-    const { id } = await response.json();
+    const { id } = await pull(gateway.simulator, 'accounts', {});
     const said = `mutation ($id: ID!) { simulateWebhook(input: { accountId: $id, kind: ACCOUNT_UPDATED }) { done } }`;
     await ask(gateway, said, { id });
     await until(`${id} to be known`, async () => {
@@ -283,6 +277,23 @@ describe('the starter page', { timeout: 300_000 }, () => {
         assert.equal(now, known + 1);
         await linking.getByRole('button', { name: /^Dismiss/ }).click();
         await linking.waitFor({ state: 'detached' });
+      });
+
+      test('an account that is linked again is not shown as two of the same', async (t) => {
+        const id = await linked();
+        const page = await open(t);
+        await badge(page, id, 'Up to date');
+        await page.getByLabel('Your name').fill('Ada Test');
+        await page.getByLabel('Your e-mail address').fill('ada@example.test');
+        await page.getByRole('button', { name: 'Go to my bank' }).click();
+        await page.getByRole('heading', { name: 'Connect your account' }).waitFor();
+        const code = new URL(page.url()).pathname.split('/').at(-1);
+        await pull(gateway.simulator, `links/${code}/outcome`, { outcome: 'approve', same_as: id });
+        await page.goto(`${gateway.url}/demo`);
+        await section(page, 'Being linked').getByText('its data is here').waitFor();
+        await badge(page, id, 'Linked anew');
+        await look(page, '7-anew');
+        await page.getByRole('button', { name: /^Dismiss/ }).click();
       });
 
       test('a customer who leaves while linking has linked nothing', async (t) => {
@@ -499,15 +510,15 @@ describe('the starter page', { timeout: 300_000 }, () => {
     });
 
     test('the focus follows an account that moves to the other list', async () => {
-      const heard = () => page.evaluate(() => document.activeElement.textContent);
+      const focused = () => page.evaluate(() => document.activeElement.id);
       const moving = await linked();
       const toggle = card(page, moving).getByRole('button', { name: /^Transactions/ });
       await toggle.focus();
-      const name = await heard();
+      const before = await focused();
       const required = `mutation ($id: ID!) { simulateReauthRequired(input: { accountId: $id }) { done } }`;
       await ask(gateway, required, { id: moving });
       await section(page, 'Accounts that need you').locator(card(page, moving)).waitFor();
-      assert.equal(await heard(), name);
+      assert.equal(await focused(), before);
     });
 
     test('the keyboard alone links an account', async () => {

@@ -27,7 +27,9 @@ export async function watched(browser, options, hosts, faults) {
       if (!known(socket.url())) faults.push(`foreign: ${socket.url()}`);
     });
     page.on('requestfailed', (request) => {
-      faults.push(`failed: ${request.url()} ${request.failure()?.errorText}`);
+      const reason = request.failure()?.errorText;
+      // A page that is left or closed gives up what it was asking for.
+      if (reason !== 'net::ERR_ABORTED') faults.push(`failed: ${request.url()} ${reason}`);
     });
     page.on('response', (response) => {
       if (response.status() >= 400) faults.push(`HTTP ${response.status()}: ${response.url()}`);

@@ -97,11 +97,13 @@ function card(state: State, account: Account): Card {
   const list = state.transactions[kept.id];
   const holder = details?.name ?? null;
   const number = details?.accountNumber ? `••••\u00a0${details.accountNumber.slice(-4)}` : null;
+  // Otherwise it would be called as the account that took its place.
+  const earlier = kept.replacedBy === null ? null : 'earlier link';
   const standing = accountStanding(kept);
   return {
     id: kept.id,
     title: details?.institution?.name ?? 'Bank account',
-    subtitle: [holder, number].filter(Boolean).join(' · ') || kept.id,
+    subtitle: [holder ?? kept.id, number, earlier].filter(Boolean).join(' · '),
     balance: details?.balance ? money(details.balance) : null,
     ...standing,
     needsYou: standing.tone === 'wanted',
@@ -118,8 +120,8 @@ function notice({ returned }: State): string | null {
   if (returned.about === null) return 'You are back. The list below is how things stand.';
   if (returned.outcome === 'linked') return 'You are back. Your bank’s confirmation is awaited.';
   return returned.reason === 'widget_closed'
-    ? 'You left your bank before the end. Nothing was changed; try again when you like.'
-    : 'It did not work out at your bank. Nothing was changed; try again when you like.';
+    ? 'You left your bank before the end. Try again when you like.'
+    : 'It did not work out at your bank. Try again when you like.';
 }
 
 function said(state: State, news: News): string {

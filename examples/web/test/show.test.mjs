@@ -128,6 +128,13 @@ describe('an account', () => {
     assert.match(card.subtitle, /^ADA TEST · ••••.6789$/u);
   });
 
+  test('that was linked again is told from the one that took its place', () => {
+    const again = kept({ id: 'acc_2' });
+    const { others } = show(after(read(kept({ replacedBy: { id: 'acc_2' } }), again)).state);
+    assert.match(others[0].subtitle, /· earlier link$/);
+    assert.notEqual(others[0].subtitle, others[1].subtitle);
+  });
+
   test('is shown by its id where Mono cannot be reached', () => {
     const unread = {
       type: 'accounts read',

@@ -14,9 +14,9 @@ pub(super) const ASSETS: &[Asset] = &[
         sha256: "411df2172a955f03a2003381977a5b9ac950f4618f82a7da2027bfae7603e50f",
     },
     Asset {
-        name: "index-D5wTJRi9.js",
+        name: "index-DIEYA9Be.js",
         content_type: "text/javascript; charset=utf-8",
-        gzip: include_bytes!("index-D5wTJRi9.js.gz"),
-        sha256: "492dac6a6068bb47c85abee4551b978e01b28a75f0262c56a6e51217756529a6",
+        gzip: include_bytes!("index-DIEYA9Be.js.gz"),
+        sha256: "14c6d12368d58e6210417e32cb83e7ab4b8b915dcd9d1b974befe478d6f44b46",
     },
 ];
