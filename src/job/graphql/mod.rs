@@ -211,8 +211,8 @@ impl IncomeResult {
     }
 
     /// Where it comes from.
-    async fn streams(&self) -> Vec<IncomeStream> {
-        self.income.streams.iter().cloned().map(IncomeStream).collect()
+    async fn streams(&self) -> Vec<IncomeResultStream> {
+        self.income.streams.iter().cloned().map(IncomeResultStream).collect()
     }
 
     /// All that Mono told, as JSON text.
@@ -222,11 +222,11 @@ impl IncomeResult {
 }
 
 /// A source of income.
-struct IncomeStream(Stream);
+struct IncomeResultStream(Stream);
 
 /// One source of a customer's income.
 #[Object]
-impl IncomeStream {
+impl IncomeResultStream {
     /// Mono's word for it, for example SALARY. An open list.
     #[graphql(name = "type")]
     async fn kind(&self) -> Option<&str> {
