@@ -80,8 +80,8 @@ impl Wanted {
             Self::Statement(_) | Self::Income(_) | Self::Categorisation => {
                 format!("{:?}", self.months())
             }
-            // Only a digest of it is kept.
-            Self::Creditworthiness(loan) => format!("{loan:?}"),
+            // Only a keyed digest of it is kept.
+            Self::Creditworthiness(loan) => format!("{} {loan:?}", loan.bvn),
         };
         handover::key(digests, given, "job", &[account.as_str(), &kind, &what])
     }

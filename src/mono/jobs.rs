@@ -4,6 +4,8 @@
 //! statements from public clients; fixtures `job_status__*.json`, `statement_pdf__*.json`,
 //! `enrichment__*.json`.
 
+use std::fmt;
+
 use serde_json::{Value, json};
 
 use super::{
@@ -41,8 +43,8 @@ pub struct Started {
     pub job: Option<String>,
 }
 
-/// What is assessed.
-#[derive(Clone, Debug)]
+/// What is assessed. Prints without the customer's number.
+#[derive(Clone)]
 pub struct Loan {
     /// The customer's bank verification number.
     pub bvn: String,
@@ -54,6 +56,17 @@ pub struct Loan {
     pub term: i32,
     /// Whether credit bureaus are asked as well.
     pub run_credit_check: bool,
+}
+
+impl fmt::Debug for Loan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loan")
+            .field("principal_minor", &self.principal_minor)
+            .field("interest_rate", &self.interest_rate)
+            .field("term", &self.term)
+            .field("run_credit_check", &self.run_credit_check)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Client {
