@@ -1,13 +1,18 @@
 //! One request's reads: each account, page and session is asked for once, however often a
 //! document names it, and what is wanted at the same moment is asked for together.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_graphql::{
     dataloader::{DataLoader, HashMapCache, Loader},
     runtime::{Timer, TokioSpawner},
 };
 use futures_util::future::{BoxFuture, join_all};
+use tokio::sync::OnceCell;
 
 use super::{
     read::Read,
@@ -18,7 +23,7 @@ use crate::{
     error::{ApiError, Result},
     ids::{AccountId, ReauthId},
     lifecycle::{AccountState, session::Session},
-    mono::MonoError,
+    mono::{Amount, MonoError},
     transaction::{
         PageRequest,
         service::{Page, Transactions},
@@ -61,7 +66,11 @@ struct Inner {
     sessions: DataLoader<SessionLoader, HashMapCache>,
     owned: DataLoader<OwnedLoader, HashMapCache>,
     reads: DataLoader<ReadLoader, HashMapCache>,
+    live: Mutex<HashMap<AccountId, Arc<OnceCell<Result<Live>>>>>,
 }
+
+/// A balance that the bank has just told, in minor units, and its currency.
+pub type Live = (Amount, Option<String>);
 
 impl std::fmt::Debug for Loaders {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -86,6 +95,7 @@ impl Loaders {
             sessions: loader(SessionLoader(accounts.clone())),
             owned: loader(OwnedLoader { accounts: accounts.clone(), caller: caller.clone() }),
             reads: loader(ReadLoader(accounts)),
+            live: Mutex::default(),
             caller,
             sources,
         }))
@@ -110,6 +120,22 @@ impl Loaders {
     /// `INTERNAL` if the database fails.
     pub async fn may_see(&self, id: &AccountId) -> Result<bool> {
         Ok(self.0.caller.may_see(id) || self.0.owned.load_one(id.clone()).await?.is_some())
+    }
+
+    /// The balance that `ask` has the bank tell: asked once in a request, however often it is named,
+    /// since each time is billed.
+    ///
+    /// # Errors
+    /// What `ask` fails with.
+    pub async fn live<F>(&self, id: &AccountId, ask: impl FnOnce() -> F) -> Result<Live>
+    where
+        F: Future<Output = Result<Live>>,
+    {
+        let cell = {
+            let mut live = self.0.live.lock().unwrap_or_else(PoisonError::into_inner);
+            live.entry(id.clone()).or_default().clone()
+        };
+        cell.get_or_init(ask).await.clone()
     }
 
     /// Where they read from.

@@ -34,12 +34,6 @@ macro_rules! read_of_account {
 }
 
 read_of_account!(
-    /// The balance, from the bank and now. Mono bills it; see [`super::service::Accounts::may_go_live`].
-    LiveBalance,
-    live_balance,
-    data::LiveBalance
-);
-read_of_account!(
     /// Who holds it.
     Identity,
     identity,

@@ -70,15 +70,6 @@ impl Accounts {
         read.read(&self.mono).await
     }
 
-    /// Whether the bank may be asked now. Mono allows one real-time session for an account in five
-    /// minutes, and bills each: **the** place for that rule, for whatever goes live on a query.
-    ///
-    /// # Errors
-    /// [`MonoError`]. None yet: inside the five minutes Mono itself answers with the last session.
-    pub fn may_go_live(&self, _known: Option<&AccountState>) -> Result<(), MonoError> {
-        Ok(())
-    }
-
     async fn observe(
         &self,
         id: &AccountId,

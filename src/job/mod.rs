@@ -70,6 +70,14 @@ pub enum JobError {
     Store(#[source] Arc<StoreError>),
 }
 
+impl JobError {
+    /// When it is worth asking again, in milliseconds from now.
+    #[must_use]
+    pub fn retry_after_ms(&self) -> Option<u64> {
+        if let Self::TooSoon { retry_after_ms, .. } = self { Some(*retry_after_ms) } else { None }
+    }
+}
+
 impl From<StoreError> for JobError {
     fn from(error: StoreError) -> Self {
         Self::Store(Arc::new(error))

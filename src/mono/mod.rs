@@ -32,9 +32,6 @@ use crate::ids::AccountId;
 
 const KEY: HeaderName = HeaderName::from_static("mono-sec-key");
 
-/// Has Mono ask the bank now. Its pages also write `x-real-time`; its guide and SDKs write this.
-const LIVE: HeaderName = HeaderName::from_static("x-realtime");
-
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(3);
 

@@ -12,11 +12,12 @@ use reqwest::{
 
 use super::{
     Amount, Client, MonoError,
-    model::{amount, decode},
+    data::LiveBalance,
+    model::decode,
     segment,
-    wire::{AccountBody, Envelope, Raw, SyncBody, part},
+    wire::{Envelope, Raw, SyncBody, part},
 };
-use crate::{ids::AccountId, money::currency_code};
+use crate::ids::AccountId;
 
 /// How long a real-time read or a sync may take: Mono gives up waiting for the bank at 30 s.
 const REFRESH: Duration = Duration::from_secs(35);
@@ -127,9 +128,10 @@ impl Realtime {
         let data: &Raw = &envelope.data;
         self.enqueued = data.as_deref().is_none_or(|data| data.get() == "null");
         // A page of transactions is a list, and nothing of it is wanted here.
-        if let Some(account) = part::<AccountBody>(data) {
-            self.balance = amount(&account.balance);
-            self.currency = account.currency.get().and_then(currency_code);
+        if let Ok(read) = LiveBalance::decode(body) {
+            self.enqueued = false;
+            self.balance = read.balance;
+            self.currency = read.currency;
         }
         Ok(self)
     }

@@ -1,5 +1,6 @@
 //! The other data of an account, and the list of banks.
 
+use chrono::Duration;
 use mono_simulator::{Behaviour, Era, Fault, FaultKind, IdentityGiven, Realtime};
 use serde_json::{Value, json};
 
@@ -201,12 +202,19 @@ async fn a_live_balance_is_asked_of_the_bank_once() {
     assert_eq!(calls[0].path, format!("/v2/accounts/{HEALTHY}/balance"));
     assert_eq!(calls[0].headers["x-realtime"], "true");
 
-    // Without it, the balance stands in the details, and nothing is asked twice for two names.
+    // For five minutes after it the copy at Mono is what the bank told, and free.
     world.simulator.reset_calls();
     let both = "query ($id: ID!) { account(id: $id) { balance { minor }
         now: balance(live: true) { minor } again: balance(live: true) { decimal } } }";
+    let data = world.data(both, json!({ "id": HEALTHY })).await;
+    assert_eq!(data["account"]["now"], data["account"]["balance"]);
+    assert!(world.simulator.calls().iter().all(|call| !call.headers.contains_key("x-realtime")));
+    // Then the bank is asked again, once for two names.
+    world.clock.advance(Duration::minutes(6));
+    world.simulator.reset_calls();
     world.data(both, json!({ "id": HEALTHY })).await;
-    assert_eq!(paths(&world), ["/v2/accounts/{id}", "/v2/accounts/{id}/balance"]);
+    let live = |call: &mono_simulator::Call| call.headers.contains_key("x-realtime");
+    assert_eq!(world.simulator.calls().into_iter().filter(live).count(), 1);
     world.simulator.reset_calls();
     let plain = "query ($id: ID!) { account(id: $id) { balance(live: false) { minor } } }";
     world.data(plain, json!({ "id": HEALTHY })).await;
@@ -228,7 +236,11 @@ async fn a_live_balance_that_the_bank_does_not_give_says_what_to_wait_for() {
     assert_eq!(answer["data"]["account"]["balance"], Value::Null);
     assert_eq!(answer["errors"][0]["extensions"]["code"], "DATA_NOT_READY");
     let message = answer["errors"][0]["message"].as_str().unwrap();
-    assert!(message.contains("dataStatusChanged"), "{message}");
+    assert!(message.contains("jobChanged"), "{message}");
+    // While it runs nobody asks again, and once it is done Mono's copy is it.
+    world.simulator.reset_calls();
+    assert_eq!(world.code(LIVE, json!({ "id": HEALTHY })).await, "DATA_NOT_READY");
+    assert_eq!(world.simulator.calls().len(), 0);
     // What the bank refuses is not passed off as live, although Mono serves the old balance.
     behave(Realtime::Failed);
     for account in [NEEDS_REAUTH, NAIRA] {
@@ -237,9 +249,10 @@ async fn a_live_balance_that_the_bank_does_not_give_says_what_to_wait_for() {
         assert_eq!(answer["errors"][0]["extensions"]["code"], "DATA_NOT_READY", "{answer}");
     }
     // Billed, so never tried twice.
+    world.known(BIG).await;
     world.simulator.reset_calls();
     world.simulator.add_fault(Fault::status(500).path("/balance").times(1)).unwrap();
-    assert_eq!(world.code(LIVE, json!({ "id": HEALTHY })).await, "UPSTREAM_UNAVAILABLE");
+    assert_eq!(world.code(LIVE, json!({ "id": BIG })).await, "UPSTREAM_UNAVAILABLE");
     assert_eq!(world.simulator.calls().len(), 1);
     world.stop().await;
 }

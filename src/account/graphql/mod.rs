@@ -99,7 +99,7 @@ impl Account {
         ctx: &Context<'_>,
         #[graphql(
             default_with = "Some(false)",
-            desc = "Rather ask the bank now: Mono takes up to 30 s, bills it, and allows it once in 5 minutes for an account. Null with the error DATA_NOT_READY if the bank takes longer or does not tell."
+            desc = "Rather ask the bank now, as syncAccount does: Mono takes up to 30 s and bills it. For 5 minutes after that answers with what the bank told then. Null with the error DATA_NOT_READY if the bank takes longer or does not tell. Needs the scope reauth:write."
         )]
         live: Option<bool>,
     ) -> Fallible<Money> {

@@ -40,7 +40,7 @@ fn every_form_of_a_balance_is_read() {
         assert_eq!(json!(live.currency), expect["currency"], "{file}");
     }
     let enqueued = LiveBalance::decode(&fixture("enqueued__balance.json"));
-    assert!(matches!(enqueued, Err(MonoError::NotReady(_))), "{enqueued:?}");
+    assert!(matches!(enqueued, Err(MonoError::BadResponse(_))), "{enqueued:?}");
 }
 
 #[test]

@@ -15,10 +15,20 @@ pub(super) use people::{Customer, Identity};
 use super::{Account, not_found, wanted::names_currency};
 use crate::{
     access::require,
-    account::read::{self, Read},
+    account::{
+        loader::Live,
+        read::{self, Read},
+    },
     caller::Scope,
     error::{ApiError, ErrorCode, Fallible, Result},
-    lifecycle::RetrievedData,
+    job::{
+        JobError,
+        service::{Jobs, Sync},
+    },
+    lifecycle::{
+        RetrievedData,
+        job::{Job, JobStatus, SyncPart},
+    },
     money::{AverageMoney, Money, NO_CURRENCY},
     mono::data::{self, Amount, Fraction},
     paging::Items,
@@ -79,12 +89,40 @@ impl Account {
         if self.state.unlinked {
             return Err(not_found());
         }
-        self.loaders.sources().accounts.may_go_live(Some(&self.state))?;
-        let (live, currency) =
-            tokio::join!(self.ask(read::LiveBalance(self.id.clone())), self.wanted_currency(ctx));
-        let live = live?;
-        let currency = live.currency.clone().or(currency);
-        money(live.balance, &currency).transpose()
+        // It is a refresh, with all that belongs to one: billed, and one in 5 minutes for an account.
+        require(self.loaders.caller(), Scope::ReauthWrite)?;
+        let jobs = ctx.data_unchecked::<Jobs>();
+        let live = self.loaders.live(&self.id, || self.refreshed_balance(jobs));
+        let (live, currency) = tokio::join!(live, self.wanted_currency(ctx));
+        let (balance, own) = live?;
+        money(balance, &own.or(currency)).transpose()
+    }
+
+    /// The balance that a refresh brings, or that one of the last minutes brought.
+    async fn refreshed_balance(&self, jobs: &Jobs) -> Result<Live> {
+        let wanted = Sync {
+            account: self.id.clone(),
+            part: SyncPart::Balance,
+            allow_incomplete: false,
+            key: None,
+        };
+        let asked = jobs.sync(self.loaders.caller(), wanted).await?;
+        let wait = asked.too_soon.as_ref().and_then(JobError::retry_after_ms);
+        let late =
+            "the bank is still being asked; wait for jobChanged, then read balance without live";
+        let refused = "the bank did not give it; balance without live is the last known, reauth says \
+            whether the customer is wanted";
+        let text = match asked.job.as_ref().map(Job::status) {
+            Some(JobStatus::Finished) if asked.balance.0.is_some() => return Ok(asked.balance),
+            // Mono's copy is what the bank told then, and reading it is free.
+            Some(JobStatus::Finished) => {
+                let observed = self.loaders.fresh().details(&self.id).await?;
+                return Ok((observed.details.balance, observed.details.currency.clone()));
+            }
+            Some(JobStatus::Requested | JobStatus::Processing) => late,
+            Some(JobStatus::Failed) | None => refused,
+        };
+        Err(ApiError::new(ErrorCode::DataNotReady, text).after_ms(wait))
     }
 
     pub(super) fn balance_freshness(&self) -> Freshness {
