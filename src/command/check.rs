@@ -78,7 +78,6 @@ fn mend(error: MonoError) -> String {
         | MonoError::Rejected(_)
         | MonoError::NoWebhook
         | MonoError::NotReauthorisable
-        | MonoError::NotReady(_)
         | MonoError::RateLimited { .. }
         | MonoError::BadResponse(_) => "is MONO_BASE_URL Mono's address, without a version in it?",
     };

@@ -369,7 +369,6 @@ impl Jobs {
                     | MonoError::Rejected(_)
                     | MonoError::NoWebhook
                     | MonoError::NotReauthorisable
-                    | MonoError::NotReady(_)
                     | MonoError::Unavailable
                     | MonoError::Timeout
                     | MonoError::BadResponse(_) => None,

@@ -24,9 +24,6 @@ pub enum MonoError {
     /// It can not be re-authorised, in Mono's words.
     #[error("this account can not be re-authorised")]
     NotReauthorisable,
-    /// The bank has not told yet, or will not; the text says what to do.
-    #[error("there is no fresh data: {0}")]
-    NotReady(&'static str),
     /// 429.
     #[error("Mono limits the gateway's requests")]
     RateLimited {
@@ -54,7 +51,6 @@ impl MonoError {
             Self::Rejected(_) | Self::NoWebhook | Self::NotReauthorisable => {
                 ErrorCode::UpstreamRejected
             }
-            Self::NotReady(_) => ErrorCode::DataNotReady,
             Self::RateLimited { .. } => ErrorCode::UpstreamRateLimited,
             Self::Unavailable => ErrorCode::UpstreamUnavailable,
             Self::Timeout => ErrorCode::UpstreamTimeout,
@@ -78,7 +74,6 @@ impl From<MonoError> for ApiError {
             | MonoError::Rejected(_)
             | MonoError::NoWebhook
             | MonoError::NotReauthorisable
-            | MonoError::NotReady(_)
             | MonoError::Unavailable
             | MonoError::Timeout
             | MonoError::BadResponse(_) => None,

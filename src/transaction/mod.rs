@@ -332,4 +332,30 @@ mod tests {
         assert_eq!(filter(None, day(2)), Err(RequestError::EndWithoutStart));
         assert_eq!(filter(day(3), None).map(|filter| filter.end), Ok(day(20)));
     }
+
+    #[test]
+    fn data_is_fresh_if_its_own_kind_was_fetched() {
+        use RetrievedData::{Balance, Identity, Transactions};
+        let fresh = |status, retrieved: Option<&[RetrievedData]>, kind| {
+            let mut state = AccountState::default();
+            state.data.status = Some(status);
+            state.data.retrieved = retrieved.map(<[_]>::to_vec);
+            let freshness = Freshness::of(&state, kind);
+            (freshness.state, freshness.reason)
+        };
+        let (good, partial) = ((FreshnessState::Fresh, None), Some(FreshnessReason::Partial));
+        let (missing, unsaid) = (FreshnessState::NotReady, FreshnessState::Stale);
+        let both = &[Balance, Transactions][..];
+        assert_eq!(fresh(DataStatus::Available, Some(both), Some(Transactions)), good);
+        assert_eq!(fresh(DataStatus::Available, Some(both), Some(Identity)), (missing, partial));
+        assert_eq!(fresh(DataStatus::Available, None, Some(Identity)), good);
+        assert_eq!(fresh(DataStatus::Available, Some(both), None), good);
+        assert_eq!(fresh(DataStatus::Partial, Some(&[Balance]), Some(Balance)), good);
+        assert_eq!(
+            fresh(DataStatus::Partial, Some(&[Balance]), Some(Transactions)),
+            (missing, partial)
+        );
+        assert_eq!(fresh(DataStatus::Partial, Some(&[Balance]), None), (unsaid, partial));
+        assert_eq!(fresh(DataStatus::Partial, None, Some(Balance)), (unsaid, partial));
+    }
 }

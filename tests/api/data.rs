@@ -400,3 +400,51 @@ async fn banks_are_listed_as_they_are_asked_for() {
     assert_eq!(world.code(query, json!({ "method": "" })).await, "BAD_USER_INPUT");
     world.stop().await;
 }
+
+#[tokio::test]
+async fn an_amount_that_is_none_is_null_and_an_average_keeps_its_fraction() {
+    // One body that is read as details, as credits and as income.
+    let body = json!({ "status": "successful", "data": {
+        "account": { "id": HEALTHY, "currency": "NGN" }, "meta": { "data_status": "AVAILABLE" },
+        "total": 10.5, "transactions_count": 2, "history": [
+            { "period": "2026-03", "amount": 9_007_199_254_740_993_i64, "transactions_count": 1 },
+            { "period": "2026-04", "amount": 7, "transactions_count": 1 } ],
+        "total_income": 0.5, "monthly_average": 213_333.25, "annual_income": 5 } });
+    let mut world = World::new().await;
+    let mut config = world.config();
+    config.mono_base_url = stand_in(body.to_string()).await;
+    world.gateways.pop().unwrap().stop().await;
+    let gateway = world.try_start(config).await.unwrap();
+    world.gateways.push(gateway);
+    let query = "query ($id: ID!) { account(id: $id) {
+        credits { total { minor } transactionCount history { period amount { minor } } }
+        income { total { minor } annual { minor decimal } monthlyAverage { minor decimal currency } } } }";
+    let answer = world.ask(query, json!({ "id": HEALTHY })).await;
+    let account = &answer["data"]["account"];
+    let history = json!([ { "period": "2026-03", "amount": null },
+        { "period": "2026-04", "amount": { "minor": 7 } } ]);
+    let credits = json!({ "total": null, "transactionCount": 2, "history": history });
+    assert_eq!(account["credits"], credits, "{answer}");
+    let average = json!({ "minor": "213333.25", "decimal": "2133.3325", "currency": "NGN" });
+    assert_eq!(account["income"]["monthlyAverage"], average, "{answer}");
+    assert_eq!(account["income"]["annual"], json!({ "minor": "5", "decimal": "0.05" }));
+    let mut refused: Vec<_> = answer["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| {
+            assert_eq!(error["extensions"]["code"], "UPSTREAM_BAD_RESPONSE", "{answer}");
+            error["path"].to_string()
+        })
+        .collect();
+    refused.sort_unstable();
+    assert_eq!(
+        refused,
+        [
+            r#"["account","credits","history",0,"amount"]"#,
+            r#"["account","credits","total"]"#,
+            r#"["account","income","total"]"#,
+        ]
+    );
+    world.stop().await;
+}
