@@ -237,7 +237,7 @@ impl Gateway {
             },
             links: Links::new(mono.clone(), lifecycle.clone(), config.redirects.clone()),
             jobs: Jobs::new(mono.clone(), accounts.clone(), config.mono_sync),
-            reauths: Reauths::new(mono, accounts, config.redirects.clone()),
+            reauths: Reauths::new(mono, accounts.clone(), config.redirects.clone()),
             demo: controls.clone(),
         };
         let introspection =
@@ -265,7 +265,7 @@ impl Gateway {
             mode,
         };
         let webhooks =
-            webhook::http::routes(Webhooks::new(lifecycle.clone()), Secrets::new(&secrets));
+            webhook::http::routes(Webhooks::new(accounts.clone()), Secrets::new(&secrets));
         let routes = http::public(Public {
             endpoint: Endpoint {
                 engine: engine.clone(),

@@ -10,7 +10,7 @@ use sea_orm_migration::{
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-const STATEMENTS: [&str; 6] = [
+const STATEMENTS: [&str; 7] = [
     // A reference names one session of an owner; one that never got a link gives it back.
     "CREATE UNIQUE INDEX link_session_reference ON link_session (owner, reference) \
      WHERE keeps_reference",
@@ -19,6 +19,7 @@ const STATEMENTS: [&str; 6] = [
     "CREATE INDEX link_session_account ON link_session (account_id) WHERE account_id IS NOT NULL",
     "CREATE INDEX link_session_deadline ON link_session (deadline_at) \
      WHERE deadline_at IS NOT NULL",
+    "CREATE INDEX idempotency_key_answer ON idempotency_key (answer_id)",
     "CREATE INDEX account_owner_account ON account_owner (account_id)",
     "CREATE INDEX account_state_bank_account ON account_state (bank_account) \
      WHERE bank_account IS NOT NULL",

@@ -66,8 +66,12 @@ struct Inner {
     sessions: DataLoader<SessionLoader, HashMapCache>,
     owned: DataLoader<OwnedLoader, HashMapCache>,
     reads: DataLoader<ReadLoader, HashMapCache>,
+    alike: DataLoader<AlikeLoader, HashMapCache>,
     live: Mutex<HashMap<AccountId, Arc<OnceCell<Result<Live>>>>>,
 }
+
+/// Accounts with their states.
+pub type Alike = Arc<Vec<(AccountId, Arc<AccountState>)>>;
 
 /// A balance that the bank has just told, in minor units, and its currency.
 pub type Live = (Amount, Option<String>);
@@ -93,6 +97,7 @@ impl Loaders {
             details: loader(DetailsLoader(accounts.clone())),
             pages: loader(PageLoader(sources.transactions.clone())),
             sessions: loader(SessionLoader(accounts.clone())),
+            alike: loader(AlikeLoader { accounts: accounts.clone(), caller: caller.clone() }),
             owned: loader(OwnedLoader { accounts: accounts.clone(), caller: caller.clone() }),
             reads: loader(ReadLoader(accounts)),
             live: Mutex::default(),
@@ -120,6 +125,14 @@ impl Loaders {
     /// `INTERNAL` if the database fails.
     pub async fn may_see(&self, id: &AccountId) -> Result<bool> {
         Ok(self.0.caller.may_see(id) || self.0.owned.load_one(id.clone()).await?.is_some())
+    }
+
+    /// The accounts of the caller's that are one account at the bank, oldest first.
+    ///
+    /// # Errors
+    /// `INTERNAL` if the database fails.
+    pub async fn alike(&self, digest: &str) -> Result<Alike> {
+        Ok(self.0.alike.load_one(digest.to_owned()).await?.unwrap_or_default())
     }
 
     /// The balance that `ask` has the bank tell: asked once in a request, however often it is named,
@@ -308,5 +321,26 @@ impl Loader<AccountId> for OwnedLoader {
         let lifecycle = self.accounts.lifecycle();
         let owned = lifecycle.owned(&self.caller, ids).await.map_err(ApiError::hidden)?;
         Ok(owned.into_iter().map(|id| (id, ())).collect())
+    }
+}
+
+/// Which accounts are one account at the bank.
+struct AlikeLoader {
+    accounts: Accounts,
+    caller: Caller,
+}
+
+impl Loader<String> for AlikeLoader {
+    type Value = Alike;
+    type Error = ApiError;
+
+    async fn load(&self, digests: &[String]) -> Result<HashMap<String, Alike>> {
+        let lifecycle = self.accounts.lifecycle();
+        let alike = lifecycle.same_bank_account(&self.caller, digests).await;
+        let shared = |accounts: Vec<(AccountId, AccountState)>| {
+            Arc::new(accounts.into_iter().map(|(id, state)| (id, Arc::new(state))).collect())
+        };
+        let alike = alike.map_err(ApiError::hidden)?.into_iter();
+        Ok(alike.map(|(digest, accounts)| (digest, shared(accounts))).collect())
     }
 }

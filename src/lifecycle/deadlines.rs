@@ -248,6 +248,7 @@ pub fn look(
         retrieved,
         currency: details.currency.clone(),
         reference: details.reference.clone(),
+        customer: details.customer.clone(),
         bank_account: banks.digest(
             details.institution.as_ref().and_then(|bank| bank.bank_code.as_deref()),
             details.account_number.as_deref(),

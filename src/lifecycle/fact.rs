@@ -149,6 +149,9 @@ pub struct Look {
     /// The reference of the link that the account came by.
     #[serde(default)]
     pub reference: Option<String>,
+    /// Mono's id of the customer.
+    #[serde(default)]
+    pub customer: Option<String>,
     /// What the bank's own account is known by.
     #[serde(default)]
     pub bank_account: Option<String>,

@@ -318,9 +318,12 @@ pub struct AccountState {
     /// When the gateway first heard of it.
     #[serde(default)]
     pub first_seen_at: Option<Time>,
-    /// When Mono told that it was connected, by our clock.
+    /// When Mono first told of it by itself, and not because it was asked, by our clock.
     #[serde(default)]
-    pub connected_at: Option<Time>,
+    pub announced_at: Option<Time>,
+    /// Mono's id of the customer, once it told it.
+    #[serde(default)]
+    pub customer: Option<String>,
     /// Whose it is: those who linked it through the gateway. Kept after it is unlinked, so that
     /// they hear of that.
     #[serde(default)]

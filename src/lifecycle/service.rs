@@ -34,6 +34,9 @@ use crate::{
 /// How many entries wait for the writer before more are refused.
 const QUEUE: usize = 4096;
 
+/// How many of a caller's accounts are searched for a customer at once.
+const CUSTOMERS_AT_ONCE: u64 = 200;
+
 /// A fact could not be recorded. Nothing of it was.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum RecordError {
@@ -58,6 +61,15 @@ pub struct Recorded {
     pub verdict: Verdict,
     /// The state of its account now.
     pub state: AccountState,
+}
+
+/// What became of a delivery.
+#[derive(Clone, Debug)]
+pub struct Delivered {
+    /// In one word.
+    pub outcome: Outcome,
+    /// The account whose details would show which link session it came by.
+    pub unproven: Option<AccountId>,
 }
 
 /// What became of a fact about a link session.
@@ -159,10 +171,11 @@ impl Lifecycle {
         delivery: Delivery,
         what: Option<(AccountId, What)>,
         otherwise: Outcome,
-    ) -> Result<Outcome, RecordError> {
+    ) -> Result<Delivered, RecordError> {
         let at = delivery.received_at;
         let news = what.map(|(account, what)| News::Account(Fact { account, at, what }));
-        Ok(self.enter(Some((delivery, otherwise)), news).await?.outcome)
+        let written = self.enter(Some((delivery, otherwise)), news).await?;
+        Ok(Delivered { outcome: written.outcome, unproven: written.unproven })
     }
 
     async fn enter(
@@ -226,17 +239,46 @@ impl Lifecycle {
         store::owned(self.database.reader(), caller.owner(), accounts).await
     }
 
-    /// The accounts that are the same account at the bank as one known by `digest`, oldest first,
-    /// as far as `caller` may see them.
+    /// The accounts that are the same account at the bank as one known by one of these digests, by
+    /// digest, oldest first, as far as `caller` may see them.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn same_bank_account(
         &self,
         caller: &Caller,
-        digest: &str,
-    ) -> Result<Vec<(AccountId, AccountState)>, StoreError> {
-        store::same_bank_account(self.database.reader(), caller, digest).await
+        digests: &[String],
+    ) -> Result<BTreeMap<String, Vec<(AccountId, AccountState)>>, StoreError> {
+        store::same_bank_account(self.database.reader(), caller, digests).await
+    }
+
+    /// Whether `caller` may link more accounts for Mono's customer `customer`: they linked one for
+    /// them before, or may see an account of theirs.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn knows_customer(
+        &self,
+        caller: &Caller,
+        customer: &str,
+    ) -> Result<bool, StoreError> {
+        let db = self.database.reader();
+        if caller.sees_all() || store::links::has_customer(db, caller.owner(), customer).await? {
+            return Ok(true);
+        }
+        let mut after: Option<AccountId> = None;
+        loop {
+            let any = store::AccountFilter::default();
+            let page = store::list(db, caller, &any, after.as_ref(), CUSTOMERS_AT_ONCE).await?;
+            let theirs = |state: &AccountState| state.customer.as_deref() == Some(customer);
+            if page.accounts.iter().any(|(_, state)| theirs(state)) {
+                return Ok(true);
+            }
+            match page.accounts.last().filter(|_| page.has_next) {
+                Some((last, _)) => after = Some(last.clone()),
+                None => return Ok(false),
+            }
+        }
     }
 
     /// The link session of this id.

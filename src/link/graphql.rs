@@ -155,6 +155,7 @@ fn user_error(error: &LinkError) -> Option<UserError> {
         LinkError::NotActive(_) => Some(UserError::LinkNotActive(LinkNotActiveError(text))),
         LinkError::UnknownAccount
         | LinkError::UnknownSession
+        | LinkError::UnknownCustomer
         | LinkError::Handover(_)
         | LinkError::Customer
         | LinkError::Text(..)
@@ -172,7 +173,8 @@ fn user_error(error: &LinkError) -> Option<UserError> {
 /// The customer who links. Passed on to Mono; the gateway keeps nothing of it.
 #[derive(Clone, InputObject)]
 pub struct LinkCustomerInput {
-    /// Mono's id of a customer that it knows. Without it, name and email are needed.
+    /// Mono's id of a customer of yours: one whose account you may see. Without it, name and email
+    /// are needed.
     id: Option<ID>,
     /// The customer's full name.
     name: Option<String>,

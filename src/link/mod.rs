@@ -25,6 +25,9 @@ pub enum LinkError {
     /// What goes along cannot be taken.
     #[error(transparent)]
     Handover(#[from] HandoverError),
+    /// Somebody else's.
+    #[error("there is no such customer of yours; give a name and an email address")]
+    UnknownCustomer,
     /// Nobody that Mono could know.
     #[error("customer needs an id of Mono's, or a name and an email address")]
     Customer,
@@ -89,7 +92,7 @@ impl From<RecordError> for LinkError {
 impl From<LinkError> for ApiError {
     fn from(error: LinkError) -> Self {
         match error {
-            LinkError::UnknownAccount | LinkError::UnknownSession => {
+            LinkError::UnknownAccount | LinkError::UnknownSession | LinkError::UnknownCustomer => {
                 Self::shown(ErrorCode::NotFound, &error)
             }
             LinkError::Handover(error) => error.into(),

@@ -96,6 +96,12 @@ impl Links {
         if let Some(url) = &wanted.redirect_url {
             self.redirects.check(url)?;
         }
+        // Mono shows a customer's data with each account of theirs.
+        if let Some(customer) = &wanted.customer.id
+            && !self.lifecycle.knows_customer(caller, customer).await?
+        {
+            return Err(LinkError::UnknownCustomer);
+        }
         let request = LinkRequest {
             owner: caller.owner().to_owned(),
             reference: reference(wanted.reference)?,

@@ -39,6 +39,9 @@ impl<'de> Deserialize<'de> for Text {
     }
 }
 
+/// How long an id of Mono's may be, in bytes. Its own have 24 characters.
+const LONGEST_ID: usize = 256;
+
 /// An id: a text, and nothing else. A number where an id should be is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Id(Text);
@@ -60,8 +63,11 @@ impl Id {
 impl<'de> Deserialize<'de> for Id {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = <&RawValue>::deserialize(deserializer)?.get();
-        let text = if raw.starts_with('"') { serde_json::from_str(raw).ok() } else { None };
-        Ok(Self(Text(text)))
+        let text: Option<String> =
+            if raw.starts_with('"') { serde_json::from_str(raw).ok() } else { None };
+        // What no id has, no database should be asked to keep.
+        let plain = |text: &String| text.len() <= LONGEST_ID && !text.contains(char::is_control);
+        Ok(Self(Text(text.filter(plain))))
     }
 }
 

@@ -1,12 +1,14 @@
 //! Takes a delivery in: keep it, fold what it tells, commit, and only then say so.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Semaphore;
 
 use super::{decode, digest, readable, redact::redact};
 use crate::{
-    ids::EventId,
+    account::service::Accounts,
+    error::chain,
+    ids::{AccountId, EventId},
     lifecycle::{
         service::{Lifecycle, RecordError},
         store::{Delivery, Outcome},
@@ -16,18 +18,29 @@ use crate::{
 /// How much deliveries that wait may take, in KiB.
 const ROOM_KIB: usize = 256 * 1024;
 
+/// When an account's details are asked for, one after the other until they are there.
+const PROOF_AFTER: [Duration; 5] = [
+    Duration::ZERO,
+    Duration::from_secs(2),
+    Duration::from_secs(15),
+    Duration::from_secs(60),
+    Duration::from_secs(300),
+];
+
 /// What Mono tells us. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Webhooks {
     lifecycle: Lifecycle,
+    accounts: Accounts,
     room: Arc<Semaphore>,
 }
 
 impl Webhooks {
     /// Deliveries that go through this door.
     #[must_use]
-    pub fn new(lifecycle: Lifecycle) -> Self {
-        Self { lifecycle, room: Arc::new(Semaphore::new(ROOM_KIB)) }
+    pub fn new(accounts: Accounts) -> Self {
+        let lifecycle = accounts.lifecycle().clone();
+        Self { lifecycle, accounts, room: Arc::new(Semaphore::new(ROOM_KIB)) }
     }
 
     /// Takes one delivery in. When this returns `Ok` it is on the disk with all that it changed.
@@ -51,7 +64,13 @@ impl Webhooks {
         };
         let what = decoded.account.zip(decoded.what);
         let (id, event) = (delivery.id, delivery.event.clone().unwrap_or_default());
-        let outcome = self.lifecycle.record_delivery(delivery, what, decoded.otherwise).await?;
+        let delivered = self.lifecycle.record_delivery(delivery, what, decoded.otherwise).await?;
+        if let Some(account) = delivered.unproven {
+            let this = self.clone();
+            // Not awaited: Mono is answered at once.
+            tokio::spawn(async move { this.prove(&account).await });
+        }
+        let outcome = delivered.outcome;
         let label = outcome.as_str();
         metrics::counter!("mono_gateway_webhooks_total", "outcome" => label).increment(1);
         if matches!(outcome, Outcome::NoAccount | Outcome::Undecodable) {
@@ -60,5 +79,24 @@ impl Webhooks {
             tracing::info!(%id, %event, outcome = label, "webhook");
         }
         Ok(outcome)
+    }
+
+    /// Reads the details of an account that may have come by a link session: they show whose customer's
+    /// it is. If Mono tells that by itself meanwhile, or never, nothing is lost: the code decides.
+    async fn prove(&self, account: &AccountId) {
+        for pause in PROOF_AFTER {
+            tokio::time::sleep(pause).await;
+            let known = self.lifecycle.states(std::slice::from_ref(account)).await;
+            let known = known.ok().and_then(|mut states| states.remove(account));
+            if known.as_ref().is_some_and(|state| state.linked.is_some() || state.unlinked) {
+                return;
+            }
+            match self.accounts.details(account, known.as_ref()).await {
+                Ok(_) => return,
+                Err(error) => {
+                    tracing::info!(%account, cause = %chain(&error), "which link an account came by is not known yet");
+                }
+            }
+        }
     }
 }

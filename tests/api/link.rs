@@ -52,6 +52,23 @@ impl World {
         self.data(COMPLETE, json!({ "input": input })).await["completeLink"].take()
     }
 
+    /// Waits until the session has this status.
+    async fn until_link(&self, id: &Value, status: &str) -> Value {
+        let wait = async {
+            loop {
+                let session = self.link(id).await;
+                if session["status"] == status {
+                    return session;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        match tokio::time::timeout(DEADLINE, wait).await {
+            Ok(session) => session,
+            Err(_) => panic!("it did not become {status}: {}", self.link(id).await),
+        }
+    }
+
     /// The customer visits the link.
     fn visits(&self, link: &Value, finish: impl Into<Finish>) -> Finished {
         let code = link["url"].as_str().unwrap().rsplit('/').next().unwrap();
@@ -207,9 +224,9 @@ async fn connected_and_updated_join_the_session_in_either_order_and_every_shape(
             ..Script::default()
         });
         let (id, account) = world.linked(Outcome::Approve).await;
-        let session = world.link(&id).await;
-        let got = (&session["status"], &session["account"]["id"]);
-        assert_eq!(got, (&json!("COMPLETED"), &json!(account)), "{order:?} {variant:?} {first:?}");
+        // Where no event tells the customer, the details are asked.
+        let session = world.until_link(&id, "COMPLETED").await;
+        assert_eq!(session["account"]["id"], json!(account), "{order:?} {variant:?} {first:?}");
         assert_eq!(
             world.count("change_log", "kind = 'LINK'").await,
             match order {
@@ -781,5 +798,137 @@ async fn several_accounts_of_one_visit_are_linked_and_the_first_is_the_session_s
     }
     // Each step of the session was told once, whatever the others did.
     assert_eq!(world.count("change_log", "kind = 'LINK'").await, 4);
+    world.stop().await;
+}
+
+/// Somebody else's session has the reference by which another customer's account is linked.
+async fn captured(order: Order, first: Option<Variant>, drop: Vec<Kind>, cancel: bool) -> bool {
+    let world = world_with_tokens().await;
+    world.simulator.set_webhook_url(&world.url(0, "/webhooks/mono"));
+    world.simulator.script(Script { order, first_variant: first, drop, ..Script::default() });
+    let scope = "accounts:read reauth:write";
+    let mallory = token_of(&world, "mallory", scope, &[]);
+    let customer = json!({ "name": "Mallory Test", "email": "mallory@example.test" });
+    let input = json!({ "customer": customer, "reference": "user-000042-a1" });
+    let (_, payload) = ask_as(&world, &mallory, INITIATE_LINK, json!({ "input": input })).await;
+    let link = payload["data"]["initiateLink"]["link"].clone();
+    if cancel {
+        let query =
+            "mutation ($id: ID!) { cancelLink(input: { linkId: $id }) { link { status } } }";
+        ask_as(&world, &mallory, query, json!({ "id": link["id"] })).await;
+    }
+    let widget = mono_simulator::WidgetLink {
+        name: Some("Victim Test".into()),
+        reference: Some("user-000042-a1".into()),
+        ..mono_simulator::WidgetLink::default()
+    };
+    let account = world.simulator.link_by_widget(widget).unwrap().account.unwrap();
+    world.simulator.deliver_all().await;
+    // Looks and later news do not change it either.
+    world.clock.advance(Duration::seconds(16));
+    let update = Webhook::new(Kind::AccountUpdated, &account).variant(Variant::E);
+    world.simulator.send_webhook(update).unwrap();
+    world.simulator.deliver_all().await;
+    let operator = token_of(&world, "operator", scope, &[&account]);
+    let query = "query ($id: ID!) { account(id: $id) { name dataStatus } }";
+    let (_, seen) = ask_as(&world, &operator, query, json!({ "id": account })).await;
+    assert_eq!(seen["data"]["account"]["dataStatus"], "AVAILABLE", "{seen}");
+    let (_, answer) = ask_as(&world, &mallory, query, json!({ "id": account })).await;
+    world.stop().await;
+    answer["data"]["account"] != Value::Null
+}
+
+#[tokio::test]
+async fn a_reference_that_somebody_knows_does_not_give_them_another_s_account() {
+    assert!(!captured(Order::Normal, None, Vec::new(), false).await);
+    assert!(!captured(Order::Reversed, None, Vec::new(), false).await);
+    assert!(!captured(Order::Normal, None, vec![Kind::AccountUpdated], false).await);
+    assert!(!captured(Order::Reversed, Some(Variant::Old), Vec::new(), false).await);
+    assert!(!captured(Order::Normal, None, Vec::new(), true).await);
+}
+
+#[tokio::test]
+async fn an_account_that_is_somebody_s_stays_theirs() {
+    let world = world_with_tokens().await;
+    world.simulator.set_webhook_url(&world.url(0, "/webhooks/mono"));
+    let scope = "accounts:read reauth:write";
+    let tokens = [token(&world, scope, &[]), token_of(&world, "mallory", scope, &[])];
+    let input = with(ada(), json!({ "reference": "user-000042-a1" }));
+    let mut links = Vec::new();
+    // The same customer, even: only the code tells the two apart.
+    for token in &tokens {
+        let (_, payload) = ask_as(&world, token, INITIATE_LINK, json!({ "input": input })).await;
+        links.push(payload["data"]["initiateLink"]["link"].clone());
+    }
+    let finished = world.visits(&links[0], Outcome::Approve);
+    let input = json!({ "code": finished.code, "linkId": links[0]["id"] });
+    ask_as(&world, &tokens[0], COMPLETE, json!({ "input": input })).await;
+    world.simulator.deliver_all().await;
+    let account = finished.account.unwrap();
+    for _ in 0..2 {
+        let update = Webhook::new(Kind::AccountUpdated, &account).variant(Variant::E);
+        world.simulator.send_webhook(update).unwrap();
+        world.simulator.deliver_all().await;
+        world.clock.advance(Duration::minutes(40));
+    }
+    let fresh = token_of(&world, "mallory", scope, &[]);
+    let query = "query ($id: ID!) { account(id: $id) { id } }";
+    let (_, answer) = ask_as(&world, &fresh, query, json!({ "id": account })).await;
+    assert_eq!(answer["errors"][0]["extensions"]["code"], "NOT_FOUND", "{answer}");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_customer_s_id_serves_those_who_know_the_customer() {
+    let world = world_with_tokens().await;
+    world.simulator.set_webhook_url(&world.url(0, "/webhooks/mono"));
+    let scope = "accounts:read reauth:write";
+    let tokens = [token(&world, scope, &[]), token_of(&world, "mallory", scope, &[])];
+    let (_, payload) = ask_as(&world, &tokens[0], INITIATE_LINK, json!({ "input": ada() })).await;
+    let link = payload["data"]["initiateLink"]["link"].clone();
+    let account = world.visits(&link, Outcome::Approve).account.unwrap();
+    world.simulator.deliver_all().await;
+    let customer = world.simulator.account(&account).unwrap().customer;
+    let input = json!({ "customer": { "id": customer } });
+    let (_, mine) = ask_as(&world, &tokens[0], INITIATE_LINK, json!({ "input": input })).await;
+    assert_eq!(mine["data"]["initiateLink"]["link"]["status"], "LINK_ISSUED", "{mine}");
+    let (_, theirs) = ask_as(&world, &tokens[1], INITIATE_LINK, json!({ "input": input })).await;
+    assert_eq!(theirs["errors"][0]["extensions"]["code"], "NOT_FOUND", "{theirs}");
+    // Whose token names the account knows its customer, too.
+    let named = token_of(&world, "mallory", scope, &[&account]);
+    let (_, answer) = ask_as(&world, &named, INITIATE_LINK, json!({ "input": input })).await;
+    assert_eq!(answer["data"]["initiateLink"]["link"]["status"], "LINK_ISSUED", "{answer}");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn who_may_only_start_something_reads_nothing_by_what_it_answers() {
+    let world = world_with_tokens().await;
+    let starter = token(&world, "reauth:write", &[HEALTHY]);
+    let query = "mutation ($id: ID!) { initiateReauth(input: { accountId: $id, method: WIDGET }) {
+        reauth { status account { id name transactions(page: 1) { totalCount } identity { fullName } } } } }";
+    let (_, answer) = ask_as(&world, &starter, query, json!({ "id": HEALTHY })).await;
+    let reauth = &answer["data"]["initiateReauth"]["reauth"];
+    assert_eq!(reauth["status"], "LINK_ISSUED", "{answer}");
+    let nothing = json!({ "id": HEALTHY, "name": null, "transactions": null, "identity": null });
+    assert_eq!(reauth["account"], nothing);
+    let errors = answer["errors"].as_array().unwrap();
+    assert!(errors.iter().all(|error| error["extensions"]["code"] == "FORBIDDEN"), "{answer}");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_whose_wish_came_to_nothing_may_be_used_again() {
+    let world = World::new().await;
+    let input = with(ada(), json!({ "idempotencyKey": "k-1" }));
+    world.simulator.add_fault(Fault::status(503).path("/initiate")).unwrap();
+    let code = world.code(INITIATE_LINK, json!({ "input": input })).await;
+    assert_eq!(code, "UPSTREAM_UNAVAILABLE");
+    assert_eq!(world.initiate_link(input).await["link"]["status"], "LINK_ISSUED");
+    let input = json!({ "accountId": HEALTHY, "idempotencyKey": "k-2" });
+    world.simulator.add_fault(Fault::status(503).path("/initiate")).unwrap();
+    let code = world.code(INITIATE, json!({ "input": input })).await;
+    assert_eq!(code, "UPSTREAM_UNAVAILABLE");
+    assert_eq!(world.initiate_with(input).await["reauth"]["status"], "LINK_ISSUED");
     world.stop().await;
 }

@@ -13,7 +13,7 @@ use crate::{
     access::require,
     account::{loader::Loaders, read, service::Observed},
     caller::Scope,
-    error::{ApiError, ErrorCode, Fallible, Result},
+    error::{ErrorCode, Fallible, Result},
     ids::AccountId,
     lifecycle::{AccountState, DataStatus},
     mono,
@@ -84,10 +84,11 @@ impl Account {
     /// The accounts that are the same account at the bank, this one among them, oldest first.
     pub(super) async fn alike(&self) -> Result<Vec<Account>> {
         let Some(digest) = &self.state.bank_account else { return Ok(Vec::new()) };
-        let lifecycle = self.loaders.sources().accounts.lifecycle();
-        let alike = lifecycle.same_bank_account(self.loaders.caller(), digest).await;
-        let view = |(id, state)| Self::new(id, Arc::new(state), self.loaders.clone());
-        Ok(alike.map_err(ApiError::hidden)?.into_iter().map(view).collect())
+        let alike = self.loaders.alike(digest).await?;
+        let view = |(id, state): &(AccountId, Arc<AccountState>)| {
+            Self::new(id.clone(), state.clone(), self.loaders.clone())
+        };
+        Ok(alike.iter().map(view).collect())
     }
 
     /// The account that was linked before this one and is the same account at the bank.
@@ -100,11 +101,16 @@ impl Account {
         Ok(older.last())
     }
 
-    pub(super) async fn details(&self) -> Result<Arc<Observed>> {
+    /// Whether Mono's data of it may be read: payloads and events lead here, too, for callers who may
+    /// only start something.
+    pub(super) fn may_be_read(&self) -> Result<()> {
+        require(self.loaders.caller(), Scope::AccountsRead)?;
         // Mono was told to forget it, and so were we.
-        if self.state.unlinked {
-            return Err(not_found());
-        }
+        if self.state.unlinked { Err(not_found()) } else { Ok(()) }
+    }
+
+    pub(super) async fn details(&self) -> Result<Arc<Observed>> {
+        self.may_be_read()?;
         self.loaders.details(&self.id).await
     }
 

@@ -296,9 +296,7 @@ impl Account {
         let filter = Filter::from(filter.unwrap_or_default());
         let filter = filter.checked(clock.now().date_naive())?;
         let request = PageRequest::new(page, first, after.as_deref(), filter)?;
-        if self.state.unlinked {
-            return Err(not_found());
-        }
+        self.may_be_read()?;
         let freshness = Freshness::of_transactions(&self.state);
         if require_fresh && freshness.state != FreshnessState::Fresh {
             return Err(not_fresh(&self.state));

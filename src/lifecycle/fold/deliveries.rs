@@ -4,12 +4,9 @@ use super::{early::is_good, *};
 
 impl Fold {
     pub(super) fn connected(&mut self, reported: Option<&Reported>) -> Verdict {
-        let is_first = self.state.connected_at.is_none();
-        self.state.connected_at.get_or_insert(self.at);
         // An update that overtook it knows better, if we knew what it meant.
         if self.state.data.status.is_some_and(|status| status != DataStatus::Unknown) {
-            let nothing_new = Verdict::Ignored(Ignored::NothingNew);
-            return if is_first { Verdict::Applied } else { nothing_new };
+            return Verdict::Ignored(Ignored::NothingNew);
         }
         let processing = Reported { status: DataStatus::Processing, raw: "PROCESSING".into() };
         let told = reported.filter(|r| r.status != DataStatus::Unknown).unwrap_or(&processing);
@@ -30,6 +27,7 @@ impl Fold {
         let stale = is_older(update.stamp, last.as_ref().and_then(|last| last.stamp))
             || (known.is_none()
                 && is_older(update.stamp, blank.as_ref().and_then(|blank| blank.stamp)));
+        self.announced(None);
         self.recognise(update.account_match, update.bank_account.as_deref());
         self.consent_of(update, stale);
         self.refresh_told(update);

@@ -15,10 +15,24 @@ impl Fold {
         {
             self.state.linked = Some(Linked { link, settled: false });
         }
-        if self.state.data.status.is_none() {
+        let unknown = |status| status == DataStatus::Unknown;
+        if self.state.data.status.is_none_or(unknown) {
             self.connected(None);
         }
         if self.state == before { Verdict::Ignored(Ignored::NothingNew) } else { Verdict::Applied }
+    }
+
+    /// Mono told of the account by itself.
+    pub(super) fn announced(&mut self, customer: Option<&str>) {
+        self.state.announced_at.get_or_insert(self.at);
+        self.belongs_to(customer);
+    }
+
+    /// Mono told whose customer's it is. The first word stays: an account does not change hands.
+    pub(super) fn belongs_to(&mut self, customer: Option<&str>) {
+        if self.state.customer.is_none() {
+            self.state.customer = customer.map(str::to_owned);
+        }
     }
 
     /// What an update or a look tells of the account itself.

@@ -37,7 +37,7 @@ use crate::{
 const COPY_WINDOW: Duration = Duration::hours(1);
 
 /// How long Mono goes on trying to deliver. Source: an integrator's notes, unconfirmed by Mono.
-const RETRY_WINDOW: Duration = Duration::hours(48);
+pub(super) const RETRY_WINDOW: Duration = Duration::hours(48);
 
 /// How many stamps of a kind are kept, to place news that comes late.
 const STAMPS_KEPT: usize = 8;
@@ -136,7 +136,17 @@ struct Fold {
 impl Fold {
     fn apply(&mut self, fact: &Fact) -> Verdict {
         match &fact.what {
-            What::Connected { reported, .. } => self.connected(reported.as_ref()),
+            What::Connected { reported, customer, .. } => {
+                let before = self.state.clone();
+                self.announced(customer.as_deref());
+                let verdict = self.connected(reported.as_ref());
+                let is_news = self.state != before;
+                if is_news && matches!(verdict, Verdict::Ignored(_)) {
+                    Verdict::Applied
+                } else {
+                    verdict
+                }
+            }
             What::Linked { link, owner } => self.linked(*link, owner),
             What::Updated(update) => self.updated(update),
             What::Required { stamp, digest } => self.required(*stamp, digest),

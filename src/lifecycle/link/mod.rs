@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Change, ChangeCause, DataStatus, SyncFailure, SyncFailureCode,
     fact::IdempotencyKey,
-    fold::{Ignored, Verdict},
+    fold::{Ignored, RETRY_WINDOW, Verdict},
     session::{CompletionEvidence, LINK_LIFE, REQUEST_LIFE},
 };
 use crate::{
@@ -158,6 +158,8 @@ pub enum LinkWhat {
         /// As this shows.
         via: CompletionEvidence,
     },
+    /// The account was unlinked.
+    Unlinked,
     /// The page says that the customer gave up.
     Cancelled,
     /// Time passed.
@@ -302,7 +304,9 @@ impl LinkSession {
     pub fn may_lead_to(&self, customer: Option<&str>, created: Option<Time>, now: Time) -> bool {
         let other_customer = matches!((&self.customer, customer), (Some(a), Some(b)) if a != b);
         let is_older = matches!((created, self.issued_stamp), (Some(a), Some(b)) if a < b);
-        let is_over = self.connection().is_some_and(|first| now - first.at > LINK_LIFE);
+        // Mono tries to deliver for a while; what comes later is about another link.
+        let late = now - self.created_at > LINK_LIFE + RETRY_WINDOW;
+        let is_over = late || self.connection().is_some_and(|first| now - first.at > LINK_LIFE);
         !is_over && !other_customer && !is_older
     }
 }
@@ -373,6 +377,14 @@ fn apply(session: &mut LinkSession, what: &LinkWhat, at: Time) -> Verdict {
             }
         }
         LinkWhat::Arrived { status, via } => arrived(session, *status, *via, at, failure),
+        LinkWhat::Unlinked => {
+            if let LinkStage::Connected(connection) = &session.stage {
+                let text = "the account was unlinked before its data came";
+                let failure = failure(SyncFailureCode::Unlinked, text, None, None);
+                let connection = Some(connection.clone());
+                session.stage = LinkStage::Failed { connection, failure };
+            }
+        }
         LinkWhat::Cancelled => match &session.stage {
             LinkStage::Requested | LinkStage::Issued { .. } => {
                 session.stage = LinkStage::Cancelled { at };
@@ -438,6 +450,7 @@ fn cause(what: &LinkWhat) -> ChangeCause {
             CompletionEvidence::DetailsRead => ChangeCause::DetailsRead,
             CompletionEvidence::Deadline => ChangeCause::Deadline,
         },
+        LinkWhat::Unlinked => ChangeCause::AccountUnlinked,
         LinkWhat::TimePassed => ChangeCause::Deadline,
     }
 }

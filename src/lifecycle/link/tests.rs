@@ -128,6 +128,24 @@ fn a_visit_may_lead_to_several_accounts_but_not_for_ever() {
     assert!(!session.may_lead_to(None, None, at(1803)));
 }
 
+#[test]
+fn an_account_that_is_unlinked_before_its_data_came_ends_the_session() {
+    let facts = [request(), issued(), connected("a1"), LinkWhat::Unlinked];
+    let (session, told) = after(&facts);
+    assert_eq!(session.failure().map(|f| f.code), Some(SyncFailureCode::Unlinked));
+    assert_eq!(told.last(), Some(&LinkStatus::Failed));
+    let whole =
+        [request(), issued(), connected("a1"), arrived(DataStatus::Available), LinkWhat::Unlinked];
+    assert_eq!(after(&whole).0.status(), LinkStatus::Completed);
+}
+
+#[test]
+fn a_session_is_not_open_to_accounts_for_ever() {
+    let session = after(&[request(), issued()]).0;
+    assert!(session.may_lead_to(None, None, at(48 * 3600)));
+    assert!(!session.may_lead_to(None, None, at(49 * 3600)));
+}
+
 fn anything() -> impl Strategy<Value = LinkWhat> {
     let refused = || LinkWhat::Refused { told: "UPSTREAM_REJECTED".into(), message: "no".into() };
     select(vec![
@@ -139,6 +157,7 @@ fn anything() -> impl Strategy<Value = LinkWhat> {
         arrived(DataStatus::Available),
         arrived(DataStatus::Failed),
         arrived(DataStatus::Processing),
+        LinkWhat::Unlinked,
         LinkWhat::Cancelled,
         LinkWhat::TimePassed,
     ])

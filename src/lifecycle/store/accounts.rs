@@ -261,27 +261,35 @@ pub(super) fn is_seen_by(caller: &Caller) -> Condition {
     }
 }
 
-/// The accounts that are the same account at the bank as one known by `digest`, in the order in
-/// which the gateway met them, as far as `caller` may see them.
+/// The accounts that are the same account at the bank as one known by one of these digests, by
+/// digest, the newest 20 of each in the order in which the gateway met them, as far as `caller` may
+/// see them.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn same_bank_account(
     db: &impl ConnectionTrait,
     caller: &Caller,
-    digest: &str,
-) -> Result<Vec<(AccountId, AccountState)>, StoreError> {
+    digests: &[String],
+) -> Result<BTreeMap<String, Vec<(AccountId, AccountState)>>, StoreError> {
     let rows = row::Entity::find()
-        .filter(row::Column::BankAccount.eq(digest))
+        .filter(row::Column::BankAccount.is_in(digests))
         .filter(row::Column::Unlinked.eq(false))
         .filter(is_known())
         .filter(is_seen_by(caller))
-        .order_by_asc(row::Column::CreatedAt)
-        .order_by_asc(row::Column::AccountId)
-        .limit(MOST_ALIKE)
+        .order_by_desc(row::Column::CreatedAt)
+        .order_by_desc(row::Column::AccountId)
+        .limit(MOST_ALIKE * digests.len() as u64)
         .all(db)
         .await?;
-    with_sessions(db, rows).await
+    let mut alike: BTreeMap<String, Vec<_>> = BTreeMap::new();
+    for (id, state) in with_sessions(db, rows).await? {
+        let same = alike.entry(state.bank_account.clone().unwrap_or_default()).or_default();
+        if (same.len() as u64) < MOST_ALIKE {
+            same.insert(0, (id, state));
+        }
+    }
+    Ok(alike)
 }
 
 /// Not a row that was only made to be locked.

@@ -100,6 +100,15 @@ pub async fn save(
     Ok(())
 }
 
+/// Forgets the key that led to this: nothing came of the wish, so repeating it tries again.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn forget(db: &impl ConnectionTrait, answer_id: &str) -> Result<(), StoreError> {
+    row::Entity::delete_many().filter(row::Column::AnswerId.eq(answer_id)).exec(db).await?;
+    Ok(())
+}
+
 /// Forgets keys that stand for nothing any more at `now`.
 ///
 /// # Errors

@@ -156,6 +156,24 @@ pub async fn by_reference(
     row.map(session).transpose()
 }
 
+/// Whether a link session of this owner was for this customer of Mono's.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn has_customer(
+    db: &impl ConnectionTrait,
+    owner: &str,
+    customer: &str,
+) -> Result<bool, StoreError> {
+    let row = row::Entity::find()
+        .filter(row::Column::Owner.eq(owner))
+        .filter(row::Column::Customer.eq(customer))
+        .filter(row::Column::AccountId.is_not_null())
+        .one(db)
+        .await?;
+    Ok(row.is_some())
+}
+
 /// Whether another link session of this owner has this reference.
 ///
 /// # Errors

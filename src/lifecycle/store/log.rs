@@ -299,6 +299,12 @@ impl FactRow {
         Self::new(&fact.link, &shown, delivery, fact.at)
     }
 
+    /// Whether it is about this account.
+    #[must_use]
+    pub fn is_about(&self, account: &AccountId) -> bool {
+        self.subject == account.as_str()
+    }
+
     fn new(
         subject: &impl std::fmt::Display,
         fact: &impl serde::Serialize,

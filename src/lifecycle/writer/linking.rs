@@ -72,7 +72,8 @@ fn named_by(what: &What) -> Option<Clue<'_>> {
         let reference = update.reference.as_deref()?;
         Some(Clue { reference, created: update.account_created, ..nothing })
     } else if let What::Looked(look) = what {
-        Some(Clue { reference: look.reference.as_deref()?, is_read: true, ..nothing })
+        let (reference, customer) = (look.reference.as_deref()?, look.customer.as_deref());
+        Some(Clue { reference, customer, is_read: true, ..nothing })
     } else {
         None
     }
@@ -86,6 +87,9 @@ impl Batch<'_> {
         fact: &LinkFact,
         delivery: Option<EventId>,
     ) -> Result<Result<RecordedLink, RecordError>, StoreError> {
+        if let LinkWhat::Refused { .. } = &fact.what {
+            store::keys::forget(db, &fact.link.to_string()).await?;
+        }
         let LinkWhat::Requested(request) = &fact.what else {
             return self.fold_link(fact, delivery).map(Ok);
         };
@@ -143,15 +147,24 @@ impl Batch<'_> {
         delivery: Option<EventId>,
     ) -> Result<Option<AccountState>, StoreError> {
         let account = &fact.account;
-        let Some(state) = self.states.get(account).filter(|state| !state.unlinked) else {
+        let Some(state) = self.states.get(account) else { return Ok(None) };
+        if state.unlinked {
+            self.part(fact, delivery)?;
             return Ok(None);
-        };
+        }
         let mut joined = None;
         if let What::Linked { link: Some(link), .. } = &fact.what {
-            self.connect(*link, account, fact.at, delivery)?;
+            // An account that came by another session stays that one's.
+            if state.linked.as_ref().is_some_and(|linked| linked.link == *link) {
+                self.connect(*link, account, fact.at, delivery)?;
+            }
         } else if state.linked.is_none()
             && let Some(link) = self.link_of(fact, state)
         {
+            if self.is_unproven(fact, state, link) {
+                self.unproven.insert(account.clone());
+                return Ok(None);
+            }
             let owner = link.owner.clone();
             // Further accounts of the visit are the owner's without being the session's.
             let first = link.account().is_none().then_some(link.id);
@@ -172,6 +185,21 @@ impl Batch<'_> {
         Ok(joined)
     }
 
+    /// Whether the account's customer is to be asked for before it is taken for this session's: of
+    /// what Mono sends by itself only one event tells whose it is, and that one may come late.
+    fn is_unproven(&self, fact: &Fact, state: &AccountState, link: &LinkSession) -> bool {
+        let is_update = matches!(fact.what, What::Updated(_));
+        is_update && state.customer.is_none() && link.customer.is_some()
+    }
+
+    /// The account was unlinked: the session that waits for its data has nothing to wait for.
+    fn part(&mut self, fact: &Fact, delivery: Option<EventId>) -> Result<(), StoreError> {
+        let link = self.before.get(&fact.account).and_then(unsettled);
+        let Some(link) = link.filter(|_| fact.what == What::Unlinked) else { return Ok(()) };
+        let fact = LinkFact { link, at: fact.at, what: LinkWhat::Unlinked };
+        self.fold_link(&fact, delivery).map(|_| ())
+    }
+
     fn connect(
         &mut self,
         link: LinkId,
@@ -187,14 +215,21 @@ impl Batch<'_> {
     /// caller's word, so it decides only where nothing contradicts it and one session alone fits.
     fn link_of(&self, fact: &Fact, state: &AccountState) -> Option<&LinkSession> {
         let clue = named_by(&fact.what)?;
+        // A read shows every account's reference for ever; what Mono has not told of is no news.
+        if clue.is_read && state.announced_at.is_none() {
+            return None;
+        }
         // Each link gives a new account: one that was met before the link was asked for is another.
-        let met_at = if clue.is_read { state.connected_at } else { state.first_seen_at }?;
+        let met_at = state.first_seen_at?;
+        let customer = clue.customer.or(state.customer.as_deref());
         let mut fitting = self.links.values().filter(|link| {
             link.reference == clue.reference
                 && link.keeps_reference()
                 && link.created_at <= met_at
                 && link.account() != Some(&fact.account)
-                && link.may_lead_to(clue.customer, clue.created, fact.at)
+                // Whose it is already, a reference does not change.
+                && (state.owners.is_empty() || state.owners.contains(&link.owner))
+                && link.may_lead_to(customer, clue.created, fact.at)
         });
         let link = fitting.next()?;
         if fitting.next().is_some() {

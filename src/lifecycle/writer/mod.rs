@@ -62,6 +62,8 @@ pub(super) struct Written {
     pub(super) outcome: Outcome,
     pub(super) recorded: Option<Recorded>,
     pub(super) link: Option<RecordedLink>,
+    /// The account whose details would show which link it came by.
+    pub(super) unproven: Option<AccountId>,
 }
 
 /// The only task that writes.
@@ -238,6 +240,7 @@ struct Batch<'a> {
     facts: Vec<FactRow>,
     changes: Vec<(Subject, Change, Time)>,
     deliveries: Vec<(&'a Delivery, Outcome, bool)>,
+    unproven: BTreeSet<AccountId>,
 }
 
 impl<'a> Batch<'a> {
@@ -256,6 +259,7 @@ impl<'a> Batch<'a> {
             facts: Vec::new(),
             changes: Vec::new(),
             deliveries: Vec::new(),
+            unproven: BTreeSet::new(),
         }
     }
 
@@ -267,12 +271,13 @@ impl<'a> Batch<'a> {
         copy: bool,
     ) -> Result<Result<Written, RecordError>, StoreError> {
         let outcome = entry.delivery.as_ref().map_or(Outcome::Applied, |(_, outcome)| *outcome);
-        let mut written = Written { outcome, recorded: None, link: None };
+        let mut written = Written { outcome, recorded: None, link: None, unproven: None };
         let delivery = entry.delivery.as_ref().map(|(delivery, _)| delivery.id);
         match &entry.news {
             _ if copy => written.outcome = Outcome::Duplicate,
             Some(News::Account(fact)) => match self.tell(db, fact, delivery).await? {
                 Ok(recorded) => {
+                    written.unproven = self.unproven.take(&fact.account);
                     written.outcome = outcome_of(&recorded.verdict);
                     written.recorded = Some(recorded);
                 }
@@ -334,6 +339,9 @@ impl<'a> Batch<'a> {
                 store::keys::save(db, owner, key, &Repeated { id, reused }, fact.at).await?;
             }
         }
+        if let What::LinkRefused { id, .. } = &fact.what {
+            store::keys::forget(db, &id.to_string()).await?;
+        }
         if let Some(state) = self.join(db, fact, delivery).await? {
             recorded.state = state;
         }
@@ -362,7 +370,11 @@ impl<'a> Batch<'a> {
                 return Ok(Err(RecordError::ReferenceInUse));
             }
         }
-        if delivery.is_some() || folded.verdict == Verdict::Applied {
+        if folded.state.unlinked && !before.unlinked {
+            // It is forgotten: what came in this batch is not to be written after that.
+            self.facts.retain(|row| !row.is_about(&fact.account));
+        }
+        if (delivery.is_some() && !before.unlinked) || folded.verdict == Verdict::Applied {
             self.facts.push(FactRow::of_account(fact, delivery)?);
         }
         let at = fact.at;

@@ -12,7 +12,7 @@ pub(super) use income::{Income, IncomeRecords};
 pub(super) use investments::{Assets, Earnings};
 pub(super) use people::{Customer, Identity};
 
-use super::{Account, not_found, wanted::names_currency};
+use super::{Account, wanted::names_currency};
 use crate::{
     access::require,
     account::{
@@ -64,10 +64,7 @@ fn average(fraction: &Fraction, currency: &Currency) -> Fallible<AverageMoney> {
 impl Account {
     /// One call of Mono's about this account.
     async fn ask<R: Read>(&self, read: R) -> Result<Arc<R::Answer>> {
-        // Mono was told to forget it, and so were we.
-        if self.state.unlinked {
-            return Err(not_found());
-        }
+        self.may_be_read()?;
         self.loaders.read(read).await
     }
 
@@ -86,9 +83,7 @@ impl Account {
     }
 
     pub(super) async fn live_balance(&self, ctx: &Context<'_>) -> Result<Option<Money>> {
-        if self.state.unlinked {
-            return Err(not_found());
-        }
+        self.may_be_read()?;
         // It is a refresh, with all that belongs to one: billed, and one in 5 minutes for an account.
         require(self.loaders.caller(), Scope::ReauthWrite)?;
         let jobs = ctx.data_unchecked::<Jobs>();
