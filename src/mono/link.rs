@@ -141,7 +141,7 @@ fn given<const N: usize>(parts: [(&str, Option<&String>); N]) -> Value {
 }
 
 /// The account in an answer to a code: in `data.id`, or bare in `id`.
-fn exchanged(body: &[u8]) -> Result<AccountId, MonoError> {
+pub(super) fn exchanged(body: &[u8]) -> Result<AccountId, MonoError> {
     let unread = || MonoError::BadResponse("there is no account id in it");
     let bare: Id = serde_json::from_slice::<IdBody>(body)
         .map(|body| if body.id.get().is_some() { body.id } else { body._id })

@@ -73,7 +73,8 @@ fn every_form_of_a_page_of_transactions_is_read() {
 
 #[test]
 fn every_form_of_a_hosted_link_is_read() {
-    let fixtures = index("initiate_reauth__");
+    let mut fixtures = index("initiate_reauth__");
+    fixtures.extend(index("initiate_auth__"));
     assert!(!fixtures.is_empty());
     for (file, expect) in fixtures {
         let link = HostedLink::decode(&fixture(&file)).expect(&file);
@@ -186,4 +187,24 @@ fn a_missing_webhook_url_is_told_from_a_missing_account() {
     let no_webhook = fixture("error__v2_404_no_webhook.json");
     assert_eq!(refusal(status, None, &no_webhook), MonoError::NoWebhook);
     assert_eq!(refusal(status, None, &fixture("error__v2_404.json")), MonoError::NotFound);
+}
+
+#[test]
+fn every_form_of_an_exchanged_code_is_read() {
+    let fixtures = index("exchange_token__");
+    assert_eq!(fixtures.len(), 2);
+    for (file, expect) in fixtures {
+        let account = link::exchanged(&fixture(&file)).expect(&file);
+        assert_eq!(Some(account.as_str()), expect["account"].as_str(), "{file}");
+    }
+}
+
+#[test]
+fn every_link_says_whose_it_is_and_when_it_was_made() {
+    for (file, expect) in index("initiate_auth__") {
+        let link = HostedLink::decode(&fixture(&file)).expect(&file);
+        assert_eq!(link.customer, text(&expect["customer"]), "{file}");
+        let made = expect["created_at"].as_str().and_then(model::time);
+        assert_eq!(link.created_at, made, "{file}");
+    }
 }

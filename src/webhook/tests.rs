@@ -127,3 +127,42 @@ proptest! {
         prop_assert!(decoded.event.is_none_or(|name| !name.contains(char::is_control)));
     }
 }
+
+#[test]
+fn what_a_webhook_tells_of_its_link_is_read() {
+    let all: Vec<Value> =
+        serde_json::from_slice(&fixture("index.json")).expect("the index is JSON");
+    let (mut references, mut customers, mut matches) = (0, 0, 0);
+    for entry in all.iter().filter(|entry| entry["kind"] == "webhook") {
+        let file = entry["file"].as_str().expect("a name");
+        let Ok(body) = serde_json::from_slice::<Value>(&fixture(file)) else { continue };
+        let data = &body["data"];
+        let told = data["meta"]["ref"].as_str();
+        match decode(&fixture(file), &banks()).what {
+            Some(What::Connected { reference, customer, .. }) => {
+                assert_eq!(reference.as_deref(), told, "{file}");
+                let its = data["customer"].as_str().or(data["customer"]["id"].as_str());
+                assert_eq!(customer.as_deref(), its, "{file}");
+                customers += usize::from(customer.is_some());
+                references += usize::from(reference.is_some());
+            }
+            Some(What::Updated(update)) => {
+                assert_eq!(update.reference.as_deref(), told, "{file}");
+                assert_eq!(
+                    update.account_match,
+                    data["account"]["account_match"].as_bool(),
+                    "{file}"
+                );
+                let made = data["account"]["created_at"].as_str().and_then(time);
+                assert_eq!(update.account_created, made, "{file}");
+                matches += usize::from(update.account_match.is_some());
+                references += usize::from(update.reference.is_some());
+            }
+            _ => {}
+        }
+    }
+    assert!(
+        references >= 3 && customers >= 2 && matches >= 1,
+        "{references} {customers} {matches}"
+    );
+}
