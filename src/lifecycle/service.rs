@@ -4,7 +4,7 @@
 //! deliveries, the facts, the states, the sessions and the changes. Whoever brought something is
 //! answered after the commit, so what was acknowledged is on the disk.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{Notify, mpsc, oneshot},
@@ -27,12 +27,17 @@ use crate::{
     caller::Caller,
     clock::Clock,
     database::Database,
+    error::chain,
     events::EventBus,
     ids::{AccountId, JobId, LinkId, ReauthId},
 };
 
 /// How many entries wait for the writer before more are refused.
 const QUEUE: usize = 4096;
+
+/// How often, and how long apart, Mono's answer is tried to be recorded.
+const RECORD_TRIES: u32 = 60;
+const RECORD_PAUSE: Duration = Duration::from_millis(500);
 
 /// How many of a caller's accounts are searched for a customer at once.
 const CUSTOMERS_AT_ONCE: u64 = 200;
@@ -52,6 +57,17 @@ pub enum RecordError {
     /// The database failed.
     #[error("the state of the account cannot be written")]
     Store(#[source] Arc<StoreError>),
+}
+
+impl RecordError {
+    /// Whether the same may be recorded a moment later.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Busy => true,
+            Self::ReferenceInUse | Self::KeyReused => false,
+            Self::Store(error) => error.is_of_database() || error.is_conflict(),
+        }
+    }
 }
 
 /// What became of a fact.
@@ -159,6 +175,28 @@ impl Lifecycle {
         let fact = LinkFact { link, at: self.clock.now(), what };
         let written = self.enter(None, Some(News::Link(fact))).await?;
         written.link.ok_or(RecordError::Busy)
+    }
+
+    /// Records what Mono answered, with patience: it answers once, and that the writer is busy or
+    /// the database away for a moment must not lose it.
+    ///
+    /// # Errors
+    /// [`RecordError`] after half a minute, or at once if trying again is of no use.
+    pub async fn patiently<T, F>(record: impl Fn() -> F) -> Result<T, RecordError>
+    where
+        F: Future<Output = Result<T, RecordError>>,
+    {
+        let mut tried = 0;
+        loop {
+            tried += 1;
+            match record().await {
+                Err(error) if error.may_pass() && tried < RECORD_TRIES => {
+                    tracing::warn!(cause = %chain(&error), "Mono's answer is not recorded yet; trying again");
+                    tokio::time::sleep(RECORD_PAUSE).await;
+                }
+                result => return result,
+            }
+        }
     }
 
     /// Records a delivery with the fact that it told, if it told one, and answers when both are on

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::LinkError;
 use crate::{
     caller::Caller,
-    error::{ErrorCode, chain},
+    error::ErrorCode,
     handover::{self, Redirects, reference},
     ids::{AccountId, LinkId},
     lifecycle::{
@@ -14,7 +14,7 @@ use crate::{
         fold::{Ignored, Verdict},
         link::{LinkRequest, LinkSession, LinkStage, LinkWhat},
         recogniser::Recogniser,
-        service::{Lifecycle, RecordError},
+        service::Lifecycle,
     },
     mono::{
         Client, MonoError,
@@ -24,10 +24,6 @@ use crate::{
 
 /// How long one request waits for another one's answer: as long as that may take, and a little.
 const OTHERS_ANSWER: Duration = Duration::from_secs(20);
-
-/// How often, and how long apart, Mono's answer is tried to be recorded.
-const RECORD_TRIES: u32 = 60;
-const RECORD_PAUSE: Duration = Duration::from_millis(500);
 
 /// How long a text for Mono may be, in characters.
 const LONGEST_TEXT: usize = 200;
@@ -155,29 +151,10 @@ impl Links {
                 message: error.to_string(),
             },
         };
-        self.keep_recording(|| self.lifecycle.record_link(id, what.clone())).await?;
+        Lifecycle::patiently(|| self.lifecycle.record_link(id, what.clone())).await?;
         match answer {
             Ok(_) => self.by_id(id).await,
             Err(error) => Err(LinkError::Mono(error)),
-        }
-    }
-
-    /// Mono answers once: that the writer is busy for a moment must not lose it.
-    async fn keep_recording<T, F>(&self, record: impl Fn() -> F) -> Result<T, LinkError>
-    where
-        F: Future<Output = Result<T, RecordError>>,
-    {
-        let mut tried = 0;
-        loop {
-            tried += 1;
-            match record().await {
-                Ok(recorded) => return Ok(recorded),
-                Err(error) if tried == RECORD_TRIES => return Err(error.into()),
-                Err(error) => {
-                    tracing::warn!(cause = %chain(&error), "Mono's answer is not recorded yet; trying again");
-                    tokio::time::sleep(RECORD_PAUSE).await;
-                }
-            }
         }
     }
 
@@ -253,7 +230,7 @@ impl Links {
         let link = session.as_ref().filter(|session| fits(session, &account)).map(|s| s.id);
         let what = What::Linked { link, owner };
         let recorded =
-            self.keep_recording(|| self.lifecycle.record(account.clone(), what.clone())).await?;
+            Lifecycle::patiently(|| self.lifecycle.record(account.clone(), what.clone())).await?;
         if recorded.state.unlinked {
             return Err(LinkError::UnknownAccount);
         }
@@ -327,7 +304,7 @@ impl Links {
             Err(error) => return Err(LinkError::Mono(error)),
         }
         let record = || self.lifecycle.record(account.clone(), What::Unlinked);
-        let recorded = self.keep_recording(record).await?;
+        let recorded = Lifecycle::patiently(record).await?;
         match recorded.verdict {
             Verdict::Applied | Verdict::Ignored(Ignored::Duplicate) => Ok(()),
             Verdict::Ignored(Ignored::Stale | Ignored::Unlinked | Ignored::NothingNew)

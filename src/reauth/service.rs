@@ -23,10 +23,6 @@ use crate::{
 /// How long one request waits for another one's answer: as long as that may take, and a little.
 const OTHERS_ANSWER: Duration = Duration::from_secs(20);
 
-/// How often, and how long apart, Mono's answer is tried to be recorded.
-const RECORD_TRIES: u32 = 60;
-const RECORD_PAUSE: Duration = Duration::from_millis(500);
-
 /// What whoever asked first was told.
 fn same_failure(failure: &SyncFailure) -> ReauthError {
     let code = ErrorCode::parse(failure.told.as_deref().unwrap_or_default());
@@ -201,27 +197,12 @@ impl Reauths {
                 message: error.to_string(),
             },
         };
-        self.record_answer(&session.account, what).await?;
+        let record = || self.lifecycle().record(session.account.clone(), what.clone());
+        Lifecycle::patiently(record).await?;
         match answer {
             Ok(_) => self.by_id(session.id).await,
             Err(MonoError::NotReauthorisable) => Err(ReauthError::NotReauthorisable),
             Err(error) => Err(ReauthError::Mono(error)),
-        }
-    }
-
-    /// Mono gives a link or a token once: that the writer is busy for a moment must not lose it.
-    async fn record_answer(&self, account: &AccountId, what: What) -> Result<(), ReauthError> {
-        let mut tried = 0;
-        loop {
-            tried += 1;
-            match self.lifecycle().record(account.clone(), what.clone()).await {
-                Ok(_) => return Ok(()),
-                Err(error) if tried == RECORD_TRIES => return Err(error.into()),
-                Err(error) => {
-                    tracing::warn!(%account, cause = %chain(&error), "Mono's answer is not recorded yet; trying again");
-                    tokio::time::sleep(RECORD_PAUSE).await;
-                }
-            }
         }
     }
 

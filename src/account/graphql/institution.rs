@@ -72,7 +72,7 @@ impl Institution {
 /// A way in which a bank's customers log in.
 #[derive(SimpleObject)]
 pub(super) struct AuthMethod {
-    /// internet_banking, mobile_banking or another; what institution.authMethod of a link takes.
+    /// How: internet_banking, mobile_banking or another; what institution.authMethod of a link takes.
     #[graphql(name = "type")]
     kind: Option<String>,
     /// Its name.

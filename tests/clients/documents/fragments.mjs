@@ -19,8 +19,6 @@ export default {
       'query($a:[Nothing!]!){node(id:$a){id}}',
       'query($a:id!){node(id:$a){id}}',
       ['{gateway{version}}fragment F on Nothing{id}', 'NoUnusedFragments'],
-      // No position takes Float, so the schema does not have it.
-      'query($a:Float){accounts(first:$a){totalCount}}',
     ],
   },
   FragmentsOnCompositeTypes: {

@@ -62,7 +62,7 @@ export const inputs = {
     taken: [undefined, 'null', '"DEBIT"', '"CREDIT"'],
     refused: ['"debit"', '"AVAILABLE"', '1', '["DEBIT"]', '{}', 'true'],
   },
-  'ReauthMethod!': { taken: ['"HOSTED_LINK"'], refused: ['"WIDGET"', '"hosted_link"', 'null', '0'] },
+  'ReauthMethod!': { taken: ['"HOSTED_LINK"', '"WIDGET"', '"WIDGET_TOKEN"'], refused: ['"PIGEON"', '"hosted_link"', 'null', '0'] },
   '[DataStatus!]': {
     taken: [undefined, 'null', '[]', '["AVAILABLE"]', '"AVAILABLE"', '["AVAILABLE","AVAILABLE"]'],
     refused: ['[null]', '["AVAILABLE",null]', '[["AVAILABLE"]]', '"available"', '["NOTHING"]', '[1]', '1', '{}', '[{}]', '[[]]'],
@@ -105,7 +105,7 @@ export const inputs = {
     ],
     refused: [
       ...[undefined, 'null', '{}', '{"accountId":null}', '{"accountId":1.5}', '{"accountId":["a"]}', '{"accountId":true}'],
-      ...['{"accountId":"a","method":"WIDGET"}', '{"accountId":"a","method":0}', '{"accountId":"a","reuseActive":0}'],
+      ...['{"accountId":"a","method":"PIGEON"}', '{"accountId":"a","method":0}', '{"accountId":"a","reuseActive":0}'],
       ...['{"accountId":"a","more":1}', '{"accountId":"a","reference":1}', '[{"accountId":"a"}]', '"a"', '{"id":"a"}'],
     ],
   },

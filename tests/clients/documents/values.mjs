@@ -141,7 +141,7 @@ export default {
       ...['"AVAILABLE"', '["AVAILABLE"]', 'available', 'NOTHING', '1', 'true', '{}', '[null]'].map(statuses),
       ...['[[AVAILABLE]]', '[AVAILABLE,null]', '[AVAILABLE,"PARTIAL"]', '[{}]', '[[]]', 'CREDIT'].map(statuses),
       ...['{}', 'null', '{accountId:null}', '{accountId:1.5}', '{method:HOSTED_LINK}', '1', '[]'].map(initiate),
-      ...['{accountId:1,method:"HOSTED_LINK"}', '{accountId:1,method:WIDGET}', '{accountId:1,a:1}'].map(initiate),
+      ...['{accountId:1,method:"HOSTED_LINK"}', '{accountId:1,method:PIGEON}', '{accountId:1,a:1}'].map(initiate),
       ...['{accountId:1,reuseActive:1}', '{accountId:1,reference:1}', '[{accountId:1}]', '"a"'].map(initiate),
       ...['null', '1', '"true"'].map(snapshot),
       '{__type(name:1){name}}',

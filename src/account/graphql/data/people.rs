@@ -140,7 +140,7 @@ impl Customer {
         self.personal(&self.customer.last_name)
     }
 
-    /// individual or business, where Mono tells.
+    /// What they are, individual or business, where Mono tells.
     #[graphql(name = "type")]
     async fn kind(&self) -> Option<&str> {
         self.customer.kind.as_deref()
