@@ -191,6 +191,14 @@ impl Job {
         if let JobStage::Failed { failure } = &self.stage { Some(failure) } else { None }
     }
 
+    /// Whether it was given up without Mono's word of its end: late news of it repairs that.
+    #[must_use]
+    pub fn is_given_up(&self) -> bool {
+        self.failure().is_some_and(|failure| {
+            matches!(failure.code, SyncFailureCode::TimedOut | SyncFailureCode::Interrupted)
+        })
+    }
+
     /// When it ended.
     #[must_use]
     pub fn ended_at(&self) -> Option<Time> {
@@ -255,6 +263,19 @@ impl Job {
             *next_at = next.unwrap_or(*until);
         }
     }
+}
+
+/// A webhook that told of a job's end, remembered to know its copies and older ones by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToldEnd {
+    /// Of which kind of job.
+    pub kind: JobKind,
+    /// A digest of its body.
+    pub digest: String,
+    /// Mono's time of sending it.
+    pub stamp: Option<Time>,
+    /// When it was applied, by our clock.
+    pub at: Time,
 }
 
 /// When an account may be refreshed again.
@@ -366,6 +387,12 @@ pub enum JobNews {
         mono_job: Option<String>,
         /// Whether it failed.
         failed: bool,
+        /// Mono's time of sending it.
+        #[serde(default)]
+        stamp: Option<Time>,
+        /// A digest of its body, to know a copy by.
+        #[serde(default)]
+        digest: String,
         /// What it brought.
         #[serde(skip)]
         result: Personal,

@@ -30,7 +30,7 @@ use crate::{
     clock::Time,
     ids::{AccountId, JobId, LinkId, ReauthId},
 };
-use job::{Job, JobKind, JobStatus, Refresh};
+use job::{Job, JobKind, JobStatus, Refresh, ToldEnd};
 use link::LinkStatus;
 use session::{ReauthStatus, Session};
 use waiting::Waiting;
@@ -343,6 +343,12 @@ pub struct AccountState {
     /// The newest job of each kind, live or ended, by kind.
     #[serde(default)]
     pub jobs: Vec<Job>,
+    /// Jobs before those that were given up a short while ago: late news is theirs.
+    #[serde(default)]
+    pub given_up: Vec<Job>,
+    /// The newest webhooks that told of a job's end.
+    #[serde(default)]
+    pub told_ends: Vec<ToldEnd>,
     /// The newest re-authorisation, live or ended. Stored in a row of its own.
     #[serde(skip)]
     pub session: Option<Session>,
@@ -377,6 +383,11 @@ impl AccountState {
     #[must_use]
     pub fn job(&self, kind: JobKind) -> Option<&Job> {
         self.jobs.iter().find(|job| job.kind == kind)
+    }
+
+    /// Every job that news may still move: the newest of each kind, and those given up before.
+    pub fn all_jobs(&self) -> impl Iterator<Item = &Job> {
+        self.jobs.iter().chain(&self.given_up)
     }
 
     /// When a refresh may be asked for; nothing if at once.

@@ -12,6 +12,7 @@ use std::borrow::Cow;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
+    clock::Time,
     ids::AccountId,
     lifecycle::{
         RetrievedData,
@@ -160,7 +161,9 @@ pub fn decode(body: &[u8], banks: &Recogniser) -> Decoded {
             let job = inside.job_id.get().or_else(|| inside.id.get()).map(plain);
             status.map(|status| What::JobUpdated { stamp, status, job })
         }
-        Event::Product(product) => Some(What::Job(product_told(product, &envelope.data))),
+        Event::Product(product) => {
+            Some(What::Job(product_told(product, &envelope.data, stamp, digest(body))))
+        }
     });
     Decoded {
         event: name,
@@ -183,7 +186,7 @@ fn customer(raw: &Raw) -> Option<String> {
 }
 
 /// What a product's webhook tells of its job: its end, and what it brought.
-fn product_told(product: JobKind, data: &Raw) -> JobNews {
+fn product_told(product: JobKind, data: &Raw, stamp: Option<Time>, digest: String) -> JobNews {
     let body: ProductBody = part(data).unwrap_or_default();
     let job: JobBody = part(data).unwrap_or_default();
     let word = job.job_status.get().or(job.status.get()).unwrap_or_default().to_ascii_uppercase();
@@ -200,6 +203,8 @@ fn product_told(product: JobKind, data: &Raw) -> JobNews {
         product,
         mono_job: job.job_id.get().map(plain),
         failed,
+        stamp,
+        digest,
         result: Personal(result),
     }
 }

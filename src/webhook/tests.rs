@@ -87,7 +87,7 @@ fn every_form_of_a_webhook_is_understood() {
         if let What::JobUpdated { job, .. } | What::Updated(Update { job, .. }) = what {
             assert_eq!(job.as_deref(), expect["job"].as_str(), "{file}");
         }
-        if let What::Job(JobNews::Told { mono_job, failed, result, product }) = what {
+        if let What::Job(JobNews::Told { mono_job, failed, result, product, .. }) = what {
             assert_eq!(mono_job.as_deref(), expect["job"].as_str(), "{file}");
             assert_eq!(Some(*failed), expect["failed"].as_bool(), "{file}");
             let brings = !failed && *product != JobKind::Categorisation;

@@ -3,11 +3,19 @@
 use super::*;
 use crate::{
     ids::{AccountId, JobId},
-    lifecycle::job::{Answer, Job, JobKind, JobNews, JobRequest, JobStage, JobStatus, Personal},
+    lifecycle::job::{
+        Answer, Job, JobKind, JobNews, JobRequest, JobStage, JobStatus, Personal, ToldEnd,
+    },
 };
 
 /// How long a look or a question that is due may take before the deadline is given up.
 const SLACK: Duration = Duration::minutes(2);
+
+/// How many given-up jobs of a kind are kept, to be repaired by late news.
+const GIVEN_UP_KEPT: usize = 4;
+
+/// How many webhooks about a kind of job are kept, to know copies by.
+const ENDS_KEPT: usize = 8;
 
 impl Fold {
     pub(super) fn job_news(&mut self, account: &AccountId, news: &JobNews) -> Verdict {
@@ -25,8 +33,10 @@ impl Fold {
                 self.job_refused(*id, failure, *again_at);
             }
             JobNews::Polled { id, word, result } => self.job_polled(*id, *word, result),
-            JobNews::Told { product, mono_job, failed, result } => {
-                self.job_told(*product, mono_job.as_deref(), *failed, result);
+            JobNews::Told { product, mono_job, failed, stamp, digest, result } => {
+                let told =
+                    ToldEnd { kind: *product, digest: digest.clone(), stamp: *stamp, at: self.at };
+                return self.job_told(told, mono_job.as_deref(), *failed, result);
             }
         }
         if self.state == before { Verdict::Ignored(Ignored::NothingNew) } else { Verdict::Applied }
@@ -45,7 +55,7 @@ impl Fold {
             let next_allowed_at = self.at + via.every();
             self.state.refresh = Some(Refresh { next_allowed_at, previous });
         }
-        self.state.jobs.retain(|job| job.kind != request.product);
+        self.make_room(request.product);
         self.state.jobs.push(Job {
             id: request.id,
             account: account.clone(),
@@ -159,31 +169,69 @@ impl Fold {
         }
     }
 
+    /// A webhook told of a job's end.
     fn job_told(
         &mut self,
-        product: JobKind,
+        told: ToldEnd,
         mono_job: Option<&str>,
         failed: bool,
         result: &Personal,
-    ) {
+    ) -> Verdict {
         let at = self.at;
-        let Some(job) = self.state.jobs.iter_mut().find(|job| job.kind == product) else { return };
-        let other =
-            matches!((&job.mono_job, mono_job), (Some(ours), Some(theirs)) if ours != theirs);
-        // A success that comes late repairs what was given up.
-        let given_up = job.failure().is_some_and(|failure| {
-            matches!(failure.code, SyncFailureCode::TimedOut | SyncFailureCode::Interrupted)
-        });
-        if other || !(job.is_live() || given_up) {
-            return;
-        }
-        let id = job.id;
+        let id = match self.meant_by(&told, mono_job) {
+            Ok(id) => id,
+            Err(reason) => return Verdict::Ignored(reason),
+        };
         if failed {
             self.job_failed(id, SyncFailureCode::JobFailed);
-        } else {
+        } else if let Some(job) = self.by_id(id) {
             job.stage = JobStage::Finished { at };
             self.result = Some((id, result.clone()));
         }
+        let kind = told.kind;
+        self.state.told_ends.push(told);
+        drop_oldest(&mut self.state.told_ends, ENDS_KEPT, |end| end.kind == kind);
+        Verdict::Applied
+    }
+
+    /// Which job a webhook tells of. Mono names most by their kind alone, and delivers late and
+    /// more than once.
+    fn meant_by(&self, told: &ToldEnd, mono_job: Option<&str>) -> Result<JobId, Ignored> {
+        let open = |job: &&Job| job.is_live() || job.is_given_up();
+        let mut of_kind = self.state.all_jobs().filter(|job| job.kind == told.kind);
+        let named = |job: &&Job| mono_job.is_some() && job.mono_job.as_deref() == mono_job;
+        if let Some(job) = of_kind.find(named) {
+            return Some(job).filter(open).map(|job| job.id).ok_or(Ignored::NothingNew);
+        }
+        let since = self.at - RETRY_WINDOW;
+        let ends = || self.state.told_ends.iter().filter(|end| end.kind == told.kind);
+        if ends().any(|end| end.digest == told.digest && end.at > since) {
+            return Err(Ignored::Duplicate);
+        }
+        let may_be = |job: &&Job| mono_job.is_none() || job.mono_job.is_none();
+        // What was given up before comes first: its news is late already.
+        let mut older = self.state.given_up.iter().filter(|job| job.kind == told.kind);
+        let is_due = |job: &&Job| job.is_given_up() && job.ended_at() > Some(since);
+        if let Some(older) = older.find(|job| may_be(job) && is_due(job)) {
+            return Ok(older.id);
+        }
+        let newest = self.state.job(told.kind).filter(may_be).filter(open);
+        let newest = newest.ok_or(Ignored::NothingNew)?;
+        // Mono sent it before news that we had before we asked for this job.
+        let is_before =
+            |end: &ToldEnd| end.at <= newest.created_at && is_older(told.stamp, end.stamp);
+        if ends().any(is_before) { Err(Ignored::Stale) } else { Ok(newest.id) }
+    }
+
+    /// The newest job of this kind gives way. While late news may repair it, it is kept.
+    fn make_room(&mut self, kind: JobKind) {
+        let since = self.at - RETRY_WINDOW;
+        let state = &mut self.state;
+        state.given_up.retain(|job| job.is_given_up() && job.ended_at() > Some(since));
+        let old = state.jobs.extract_if(.., |job| job.kind == kind);
+        // A refresh is known by Mono's id, or by what the details show of the newest.
+        state.given_up.extend(old.filter(|job| kind != JobKind::Refresh && job.is_given_up()));
+        drop_oldest(&mut state.given_up, GIVEN_UP_KEPT, |job| job.kind == kind);
     }
 
     pub(super) fn job_failed(&mut self, id: JobId, code: SyncFailureCode) {
@@ -240,8 +288,19 @@ impl Fold {
     }
 
     pub(super) fn by_id(&mut self, id: JobId) -> Option<&mut Job> {
-        self.state.jobs.iter_mut().find(|job| job.id == id)
+        let jobs = self.state.jobs.iter_mut().chain(&mut self.state.given_up);
+        jobs.into_iter().find(|job| job.id == id)
     }
+}
+
+/// Keeps the last `kept` of those that `counts`.
+fn drop_oldest<T>(all: &mut Vec<T>, kept: usize, counts: impl Fn(&T) -> bool) {
+    let mut surplus = all.iter().filter(|one| counts(one)).count().saturating_sub(kept);
+    all.retain(|one| {
+        let goes = surplus > 0 && counts(one);
+        surplus -= usize::from(goes);
+        !goes
+    });
 }
 
 /// What subscribers are told of jobs: those that are new or stand otherwise than before.
@@ -251,9 +310,9 @@ pub(super) fn job_changes(
     cause: ChangeCause,
 ) -> impl Iterator<Item = Change> {
     let stood = |id: JobId| -> Option<JobStatus> {
-        before.jobs.iter().find(|job| job.id == id).map(Job::status)
+        before.all_jobs().find(|job| job.id == id).map(Job::status)
     };
-    let moved = after.jobs.iter().filter(move |job| stood(job.id) != Some(job.status()));
+    let moved = after.all_jobs().filter(move |job| stood(job.id) != Some(job.status()));
     moved.map(move |job| Change::Job {
         job: job.id,
         product: job.kind,

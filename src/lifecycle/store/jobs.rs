@@ -66,7 +66,7 @@ impl JobRows {
         result: Option<(JobId, Personal)>,
         at: Time,
     ) {
-        for job in after.jobs.iter().filter(|job| !before.jobs.contains(job)) {
+        for job in after.all_jobs().filter(|job| before.all_jobs().all(|old| old != *job)) {
             self.jobs.insert(job.id, job.clone());
         }
         if after.unlinked && !before.unlinked {
@@ -74,7 +74,7 @@ impl JobRows {
             self.erased.insert(account.clone());
         }
         let kept = result.and_then(|(id, result)| {
-            let job = after.jobs.iter().find(|job| job.id == id)?;
+            let job = after.all_jobs().find(|job| job.id == id)?;
             Some((id, result, at + job.kind.result_life()))
         });
         self.results.extend(kept);

@@ -76,10 +76,12 @@ fn job_news() -> impl Strategy<Value = JobNews> {
             again_at: None,
         }),
         3 => (ids(), words).prop_map(|(n, word)| polled(n, word)),
-        2 => (kinds_of_job(), mono_jobs(), any::<bool>()).prop_map(|(kind, mono_job, failed)| {
-            let result = Personal(Some("{}".into()));
-            JobNews::Told { product: kind, mono_job, failed, result }
-        }),
+        2 => (kinds_of_job(), mono_jobs(), any::<bool>(), digests(), stamps()).prop_map(
+            |(product, mono_job, failed, digest, stamp)| {
+                let (digest, result) = (digest.unwrap_or_default(), Personal(Some("{}".into())));
+                JobNews::Told { product, mono_job, failed, stamp, digest, result }
+            },
+        ),
     ]
 }
 
@@ -206,8 +208,8 @@ fn differences(before: &AccountState, folded: &Folded) -> Vec<String> {
         let wanted = after.need.is_some();
         all.push(moved.map_or(format!("wanted {wanted}"), |(id, to)| format!("{id} {to:?}")));
     }
-    for job in &after.jobs {
-        let stood = before.jobs.iter().find(|old| old.id == job.id).map(Job::status);
+    for job in after.all_jobs() {
+        let stood = before.all_jobs().find(|old| old.id == job.id).map(Job::status);
         if stood != Some(job.status()) {
             all.push(format!("{} {:?}", job.id, job.status()));
         }

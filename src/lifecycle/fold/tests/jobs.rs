@@ -13,10 +13,17 @@ fn answered(n: u128, mono_job: Option<&str>, answer: Answer) -> What {
 }
 
 fn told(product: JobKind, mono_job: Option<&str>, failed: bool) -> What {
+    told_by("a", product, mono_job, failed)
+}
+
+/// The news of a webhook with this digest.
+fn told_by(digest: &str, product: JobKind, mono_job: Option<&str>, failed: bool) -> What {
     What::Job(JobNews::Told {
         product,
         mono_job: mono_job.map(str::to_owned),
         failed,
+        stamp: None,
+        digest: digest.to_owned(),
         result: Personal(Some("{}".into())),
     })
 }
@@ -65,6 +72,64 @@ fn a_webhook_ends_the_job_of_its_kind_and_hands_over_what_it_brought() {
     let failed = running(JobKind::Creditworthiness);
     let failed = failed.hears(told(JobKind::Creditworthiness, None, true));
     assert_eq!(code(&failed, JobKind::Creditworthiness), Some(SyncFailureCode::JobFailed));
+}
+
+/// Job 1 of this kind has ended so, of which Mono gives no id; job 2 runs.
+fn followed(kind: JobKind, end: impl FnOnce(Story) -> Story) -> Story {
+    let first = Story::with_data().hears(What::Job(asked(kind, 1)));
+    let first = end(first.hears(answered(1, None, Answer::Taken)));
+    first.hears(What::Job(asked(kind, 2))).hears(answered(2, None, Answer::Taken))
+}
+
+#[test]
+fn a_copy_of_one_assessment_does_not_end_the_next() {
+    let kind = JobKind::Creditworthiness;
+    let story = followed(kind, |story| story.hears(told_by("a", kind, None, false)).later(HOUR));
+    let copied = hear(&story.state, story.now(), &told_by("a", kind, None, false));
+    assert_eq!((copied.result, copied.verdict), (None, Verdict::Ignored(Ignored::Duplicate)));
+    let own = hear(&story.state, story.now(), &told_by("b", kind, None, false));
+    assert_eq!(own.result.map(|(id, _)| id), Some(job_id(2)));
+    // After Mono's last try to deliver, the same words are news again.
+    let much_later = story.now() + RETRY_WINDOW;
+    let own = hear(&story.state, much_later, &told_by("a", kind, None, false));
+    assert_eq!(own.result.map(|(id, _)| id), Some(job_id(2)));
+}
+
+#[test]
+fn news_that_mono_sent_before_the_last_one_does_not_end_the_next_job() {
+    let kind = JobKind::Income;
+    let at = |digest: &str, sent: i64| {
+        let mut what = told_by(digest, kind, None, false);
+        if let What::Job(JobNews::Told { stamp: of, .. }) = &mut what {
+            *of = stamp(sent);
+        }
+        what
+    };
+    let story = followed(kind, |story| story.hears(at("a", 50)).later(HOUR));
+    let old = hear(&story.state, story.now(), &at("b", 40));
+    assert_eq!((old.result, old.verdict), (None, Verdict::Ignored(Ignored::Stale)));
+    let own = hear(&story.state, story.now(), &at("b", 60));
+    assert_eq!(own.result.map(|(id, _)| id), Some(job_id(2)));
+}
+
+#[test]
+fn late_news_is_the_older_jobs_that_was_given_up() {
+    let kind = JobKind::Income;
+    let story = followed(kind, |story| story.waits(31 * MINUTE, None)).quietly();
+    let folded = hear(&story.state, story.now(), &told_by("a", kind, None, false));
+    assert_eq!(folded.result.map(|(id, _)| id), Some(job_id(1)));
+    let changes: Vec<_> = folded.changes.iter().map(|change| {
+        matches!(change, Change::Job { job, status: JobStatus::Finished, .. } if *job == job_id(1))
+    }).collect();
+    assert_eq!(changes, [true], "subscribers hear of it");
+    let story = story.hears(told_by("a", kind, None, false));
+    assert_eq!(status(&story, kind), Some(JobStatus::Processing));
+    let next = hear(&story.state, story.now(), &told_by("b", kind, None, false));
+    assert_eq!(next.result.map(|(id, _)| id), Some(job_id(2)));
+    // After two days Mono does not try any more.
+    let story = followed(kind, |story| story.waits(31 * MINUTE, None)).later(49 * HOUR);
+    let own = hear(&story.state, story.now(), &told_by("a", kind, None, false));
+    assert_eq!(own.result.map(|(id, _)| id), Some(job_id(2)));
 }
 
 #[test]
