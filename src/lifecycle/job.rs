@@ -27,8 +27,9 @@ pub const REQUEST_LIFE: Duration = Duration::minutes(2);
 /// When Mono is asked after a job that runs, in seconds after it was taken. The last one ends it.
 const POLLS_S: [i64; 11] = [15, 30, 60, 120, 240, 300, 600, 900, 1200, 1500, 1800];
 
-/// How long after a refresh the details are looked at, if no webhook told of them before.
-pub const LOOK_AFTER: Duration = Duration::seconds(15);
+/// How long after a refresh the details are looked at, if no webhook told of them before. While
+/// they show nothing new they are looked at again, as often as Mono is asked after a job.
+pub const LOOK_AFTER: Duration = Duration::seconds(POLLS_S[0]);
 
 /// What a job does.
 #[derive(
@@ -163,7 +164,7 @@ pub struct Job {
     pub early: Option<(String, JobWord)>,
     /// What the details showed before a refresh.
     pub baseline: Option<Evidence>,
-    /// When the details are looked at, after a refresh whose data nobody told of yet.
+    /// When the details are looked at next, after a refresh whose data nobody told of yet.
     pub look_at: Option<Time>,
 }
 
@@ -243,6 +244,23 @@ impl Job {
             JobStage::Processing { next_at, .. } if self.is_asked_after() => Some(*next_at),
             JobStage::Requested | JobStage::Processing { .. } => self.waiting_until(),
             JobStage::Finished { .. } | JobStage::Failed { .. } => self.look_at,
+        }
+    }
+
+    /// The details were looked at, at `at`, and showed nothing new. Looks that were missed are not
+    /// made up for.
+    pub(super) fn looked(&mut self, at: Time) {
+        let next = |ended: Time| {
+            POLLS_S.iter().map(|s| ended + Duration::seconds(*s)).find(|due| *due > at)
+        };
+        self.look_at = self.ended_at().and_then(next);
+    }
+
+    /// News of Mono's about the job `mono_job`, while the id of ours is not known.
+    pub(super) fn heard_early(&mut self, mono_job: &str, word: JobWord) {
+        // That it runs is no news, and may come behind its end.
+        if word != JobWord::Processing {
+            self.early = Some((mono_job.to_owned(), word));
         }
     }
 

@@ -47,8 +47,11 @@ impl Fold {
         if let Some(job) = newest.filter(|job| job.is_live()) {
             return Verdict::UnderWay(job.id);
         }
-        let previous = newest.and_then(|job| job.mono_job.clone());
+        let mono_job = newest.and_then(|job| job.mono_job.clone());
         if let Some(via) = request.via {
+            // Mono gave no id to a request that it refused: the one before that is still its last.
+            let known = self.state.refresh.as_ref().and_then(|refresh| refresh.previous.clone());
+            let previous = mono_job.or(known);
             if let Some(until) = self.state.next_sync_allowed_at(self.at) {
                 return Verdict::TooSoon(until);
             }
@@ -88,8 +91,7 @@ impl Fold {
         let repeated = is_refresh && self.is_previous_refresh(mono_job);
         // What an older refresh found out was told then.
         if let Some(reason) = asks.filter(|_| !repeated) {
-            self.raise(None, reason);
-            self.settle_early_data();
+            self.asked_by_job(id, reason);
         }
         let Some(job) = self.by_id(id).filter(|job| job.stage == JobStage::Requested) else {
             return;
@@ -113,6 +115,17 @@ impl Fold {
         }
     }
 
+    /// A job's end says that the customer is wanted. One who has authorised since the job was
+    /// asked for has done that.
+    fn asked_by_job(&mut self, id: JobId, reason: ReauthReason) {
+        let since = self.state.marks.reauthorized_at;
+        let is_answered = |job: &mut Job| Some(job.created_at) <= since;
+        if !self.by_id(id).is_some_and(is_answered) {
+            self.raise(None, reason);
+            self.settle_early_data();
+        }
+    }
+
     fn job_refused(&mut self, id: JobId, failure: SyncFailure, again_at: Option<Time>) {
         let at = self.at;
         let Some(job) = self.by_id(id).filter(|job| job.stage == JobStage::Requested) else {
@@ -132,7 +145,7 @@ impl Fold {
         let Some(job) = self.by_id(id) else { return };
         if job.look_at.is_some_and(|due| due <= at) {
             // The look that was due did not come about.
-            job.look_at = None;
+            job.looked(at);
             return;
         }
         let JobStage::Processing { until, .. } = job.stage else { return };
@@ -141,8 +154,7 @@ impl Fold {
             Some(JobWord::Processing) | None => job.asked_after(at),
             Some(word) => {
                 if word == JobWord::ReauthorisationRequired {
-                    self.raise(None, ReauthReason::JobStatus);
-                    self.settle_early_data();
+                    self.asked_by_job(id, ReauthReason::JobStatus);
                 }
                 self.job_stands(id, word);
                 self.result = Some((id, result.clone()));
@@ -150,10 +162,11 @@ impl Fold {
         }
     }
 
-    /// A job that runs stands so, as Mono says.
+    /// A job stands so, as Mono says by its id. Late news repairs one that was given up.
     pub(super) fn job_stands(&mut self, id: JobId, word: JobWord) {
         let at = self.at;
-        let Some(job) = self.by_id(id).filter(|job| job.is_live()) else { return };
+        let open = |job: &&mut Job| job.is_live() || job.is_given_up();
+        let Some(job) = self.by_id(id).filter(open) else { return };
         let is_refresh = job.kind == JobKind::Refresh;
         match word {
             JobWord::Processing => return,
@@ -252,7 +265,7 @@ impl Fold {
         let mut ended = Vec::new();
         for job in &mut self.state.jobs {
             if job.look_at.is_some_and(|due| due <= at - SLACK) {
-                job.look_at = None;
+                job.looked(at);
             }
             let slack = if job.is_asked_after() { SLACK } else { Duration::zero() };
             match &job.stage {

@@ -51,6 +51,7 @@ impl Fold {
         match word {
             JobWord::Finished => {
                 self.note_sync(None, Some(SyncStatus::Successful));
+                self.consent_shown(id, false);
                 self.look_later(id);
             }
             JobWord::Failed => self.note_sync(None, Some(SyncStatus::Failed)),
@@ -64,7 +65,7 @@ impl Fold {
         let Some(job) = self.refresh_job() else { return };
         let id = job.id;
         if job.stage == JobStage::Requested {
-            job.early = Some((mono_job.to_owned(), word));
+            job.heard_early(mono_job, word);
         } else if job.mono_job.as_deref() == Some(mono_job) {
             self.job_stands(id, word);
         }
@@ -75,6 +76,12 @@ impl Fold {
         let at = self.at;
         let Some(job) = self.refresh_job() else { return };
         let id = job.id;
+        let is_outcome = update.reported.as_ref().is_some_and(|told| told.status.is_outcome());
+        let is_anothers =
+            matches!((&update.job, &job.mono_job), (Some(theirs), Some(ours)) if theirs != ours);
+        if is_outcome && !is_anothers && job.ended_at().is_some() {
+            job.look_at = None;
+        }
         let ours = match (&update.job, &job.mono_job) {
             (Some(theirs), Some(ours)) => theirs == ours,
             // Of old, neither had an id; one refresh runs at a time.
@@ -93,16 +100,12 @@ impl Fold {
         if !ours {
             return;
         }
-        let is_outcome = update.reported.as_ref().is_some_and(|told| told.status.is_outcome());
-        if is_outcome {
-            job.look_at = None;
-        }
         let asks = update.sync == Some(SyncStatus::ReauthorisationRequired);
         let ended = update.sync.map(word_of).or(is_outcome.then_some(JobWord::Finished));
         if asks && job.failure().is_some_and(|f| f.code == SyncFailureCode::SyncFailed) {
             // Its header said "failed" for this, too.
             self.job_failed(id, SyncFailureCode::ReauthRequired);
-        } else if let (true, Some(word)) = (job.is_live(), ended) {
+        } else if let (true, Some(word)) = (job.is_live() || job.is_given_up(), ended) {
             match word {
                 JobWord::Finished | JobWord::Processing => job.stage = JobStage::Finished { at },
                 JobWord::Failed => self.job_failed(id, SyncFailureCode::SyncFailed),
@@ -118,14 +121,23 @@ impl Fold {
     pub(super) fn refresh_seen(&mut self, asked_at: Time, shown: &Evidence) {
         let at = self.at;
         let Some(job) = self.refresh_job() else { return };
+        let id = job.id;
+        let news = job.baseline.as_ref().map(|before| shown.differs_from(before));
         if job.ended_at().is_some_and(|ended| asked_at >= ended) {
-            job.look_at = None;
+            // With nothing to hold it against, what is seen first is what there is.
+            let tells = |then: &Evidence| then.balance.is_some() || then.request_id.is_some();
+            if news == Some(true) || !job.baseline.as_ref().is_some_and(tells) {
+                job.look_at = None;
+            } else if job.look_at.is_some_and(|due| due <= at) {
+                job.looked(at);
+            }
         }
         let JobStage::Processing { since, .. } = job.stage else { return };
-        let news = job.baseline.as_ref().is_some_and(|before| shown.differs_from(before));
-        if job.mono_job.is_none() && news && asked_at >= since && shown.status.is_outcome() {
+        let is_end = job.mono_job.is_none() && news == Some(true) && shown.status.is_outcome();
+        if is_end && asked_at >= since {
             job.stage = JobStage::Finished { at };
             self.note_sync(None, Some(SyncStatus::Successful));
+            self.consent_shown(id, false);
         }
     }
 

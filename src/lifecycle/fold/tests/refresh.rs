@@ -272,3 +272,114 @@ fn an_interrupted_refresh_still_tells_that_the_customer_is_wanted() {
     let story = story.hears(failed(1, Some(ReauthReason::Header)));
     assert_eq!(story.reason(), Some(ReauthReason::Header));
 }
+
+/// A refresh 1 that runs, whose customer has authorised meanwhile.
+fn authorised_meanwhile(mono_job: Option<&str>) -> Story {
+    let story = Story::with_link().later(1).hears(ask(1));
+    let story = match mono_job {
+        Some(id) => story.hears(answer(1, Some(id), Answer::Taken, None)),
+        None => story,
+    };
+    story.later(10).hears(What::Reauthorized { stamp: None }).later(1)
+}
+
+#[test]
+fn a_refresh_from_before_a_reauthorisation_does_not_ask_for_another() {
+    let answered = authorised_meanwhile(None).hears(failed(1, Some(ReauthReason::Header)));
+    assert!(!answered.is_wanted());
+    let word = Some(JobWord::ReauthorisationRequired);
+    let asked_after = authorised_meanwhile(Some("m1")).hears(What::Job(polled(1, word)));
+    assert_eq!((asked_after.is_wanted(), job(&asked_after)), (false, Some(JobStatus::Failed)));
+    let since = authorised_meanwhile(None).hears(finished(1, true)).later(5 * MINUTE);
+    let since = since.hears(ask(2)).hears(answer(2, Some("m2"), Answer::Taken, None));
+    assert!(since.hears(What::Job(polled(2, word))).is_wanted());
+}
+
+#[test]
+fn a_refresh_that_works_shows_that_a_doubtful_need_was_none_however_it_ends() {
+    let doubtful = |story: Story| {
+        let story = story.hears(What::Reauthorized { stamp: None }).hears(updated(Available));
+        let story = story.later(HOUR).sees(Available, "a").hears(required(None)).later(1);
+        assert_eq!(story.reason(), Some(ReauthReason::Unconfirmed));
+        story
+    };
+    let named = running(doubtful(Story::with_link()));
+    assert!(!named.hears(job_update("m1", JobWord::Finished)).is_wanted());
+    let asked_after = running(doubtful(Story::with_link()));
+    assert!(!asked_after.hears(What::Job(polled(1, Some(JobWord::Finished)))).is_wanted());
+    let nameless = doubtful(Story::with_link()).hears(ask(1));
+    let nameless = nameless.hears(answer(1, None, Answer::Taken, None)).later(15);
+    let seen = nameless.sees(Available, "b");
+    assert_eq!((job(&seen), seen.is_wanted()), (Some(JobStatus::Finished), false));
+    // What Mono said for certain stays.
+    let certain = running(Story::with_data().hears(required(None)).later(1));
+    assert!(certain.hears(job_update("m1", JobWord::Finished)).is_wanted());
+}
+
+#[test]
+fn a_look_that_came_too_early_or_failed_is_not_the_last() {
+    let finished =
+        || Story::with_data().sees(Available, "a").hears(ask(1)).hears(finished(1, true));
+    let due =
+        |story: &Story| story.state.next_deadline().map(|at| (at - finished().now()).num_seconds());
+    let early = finished().later(15).sees(Available, "a");
+    assert_eq!(due(&early), Some(30));
+    let failed = finished().later(15).hears(What::Job(polled(1, None)));
+    assert_eq!(due(&failed), Some(30));
+    assert_eq!(due(&early.later(15).sees(Available, "b")), None);
+    // Others may look meanwhile, and nobody for ever.
+    assert_eq!(due(&finished().later(5).sees(Available, "a")), Some(15));
+    let end = finished().waits(31 * MINUTE, None);
+    assert_eq!(end.state.next_deadline(), None);
+    let last = finished().later(30 * MINUTE - 1).hears(What::Job(polled(1, None)));
+    assert_eq!(due(&last), Some(30 * MINUTE));
+    let nameless = update(Available, stamp(50), Some(SyncStatus::Successful));
+    for told in [update_of("m1", Available, Some(SyncStatus::Successful)), nameless] {
+        assert_eq!(due(&finished().later(1).hears(told)), None);
+    }
+    let anothers = update_of("m9", Available, Some(SyncStatus::Successful));
+    assert_eq!(due(&finished().later(1).hears(anothers)), Some(15));
+}
+
+#[test]
+fn late_news_repairs_a_refresh_that_was_given_up_if_mono_names_it() {
+    let given_up = || {
+        let story = running(Story::with_data()).waits(33 * MINUTE, None);
+        assert_eq!(failure(&story), Some(SyncFailureCode::TimedOut));
+        story
+    };
+    let done = Some(SyncStatus::Successful);
+    for late in [job_update("m1", JobWord::Finished), update_of("m1", Available, done)] {
+        assert_eq!(job(&given_up().hears(late)), Some(JobStatus::Finished));
+    }
+    for other in [
+        job_update("m2", JobWord::Finished),
+        update_of("m2", Available, done),
+        update(Available, stamp(50), done),
+    ] {
+        assert_eq!(failure(&given_up().hears(other)), Some(SyncFailureCode::TimedOut));
+    }
+}
+
+#[test]
+fn a_refused_request_does_not_make_the_refresh_before_it_news() {
+    let refused = What::Job(JobNews::Refused {
+        id: job_id(2),
+        code: SyncFailureCode::RequestRefused,
+        told: "UPSTREAM_UNAVAILABLE".into(),
+        message: "no".into(),
+        again_at: None,
+    });
+    let story = Story::with_data().hears(ask(1)).hears(finished(1, true)).later(5 * MINUTE);
+    let story = story.hears(ask(2)).hears(refused).later(1).hears(ask(3));
+    let story = story.hears(failed(3, Some(ReauthReason::Header)));
+    assert_eq!(story.reason(), None);
+}
+
+#[test]
+fn that_an_early_refresh_runs_does_not_hide_that_it_ended() {
+    let story = Story::with_data().hears(ask(1)).hears(job_update("m1", JobWord::Finished));
+    let story = story.hears(job_update("m1", JobWord::Processing));
+    let story = story.hears(answer(1, Some("m1"), Answer::Taken, None));
+    assert_eq!(job(&story), Some(JobStatus::Finished));
+}
