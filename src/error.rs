@@ -127,6 +127,7 @@ pub struct ApiError {
     code: ErrorCode,
     message: String,
     retry_after_ms: Option<u64>,
+    for_good: bool,
     cause: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -141,7 +142,7 @@ impl ApiError {
     /// An error whose text the caller can act on.
     #[must_use]
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), retry_after_ms: None, cause: None }
+        Self { code, message: message.into(), retry_after_ms: None, for_good: false, cause: None }
     }
 
     /// A domain error whose own text the caller can act on.
@@ -159,6 +160,7 @@ impl ApiError {
                 "the gateway failed to answer this; the request id finds the reason in its log"
                     .into(),
             retry_after_ms: None,
+            for_good: false,
             cause: Some(Arc::new(error)),
         }
     }
@@ -167,6 +169,13 @@ impl ApiError {
     #[must_use]
     pub fn after_ms(mut self, retry_after_ms: Option<u64>) -> Self {
         self.retry_after_ms = retry_after_ms;
+        self
+    }
+
+    /// The same, saying that the same request will get it again, whatever its code.
+    #[must_use]
+    pub fn for_good(mut self) -> Self {
+        self.for_good = true;
         self
     }
 
@@ -191,7 +200,9 @@ impl From<ApiError> for async_graphql::Error {
         Self { message: error.message, source: None, extensions: None }.extend_with(
             |_, extensions| {
                 extensions.set("code", error.code.as_str());
-                if error.code.retryable() {
+                if error.for_good {
+                    extensions.set("retryable", false);
+                } else if error.code.retryable() {
                     extensions.set("retryable", true);
                 }
                 if let Some(ms) = error.retry_after_ms {

@@ -23,6 +23,8 @@ pub enum UserError {
     InvalidCode(InvalidCodeError),
     /// It cannot be cancelled.
     LinkNotActive(LinkNotActiveError),
+    /// Another one runs.
+    JobUnderWay(JobUnderWayError),
     /// Not yet.
     SyncTooSoon(SyncTooSoonError),
     /// The link was handed on.
@@ -34,6 +36,9 @@ pub enum UserError {
 /// Declares a user error: a type of its own, so that a client can tell them apart by type.
 macro_rules! user_error {
     ($(#[$doc:meta])* $name:ident, $code:literal) => {
+        user_error!($(#[$doc])* $name, $code, false);
+    };
+    ($(#[$doc:meta])* $name:ident, $code:literal, $retryable:literal) => {
         /// An error that the caller's choice can mend.
         pub struct $name(pub String);
 
@@ -52,7 +57,7 @@ macro_rules! user_error {
 
             /// Whether the same may succeed later.
             async fn retryable(&self) -> bool {
-                false
+                $retryable
             }
 
             /// When, in milliseconds, if known.
@@ -94,7 +99,13 @@ user_error!(
     LinkNotActiveError,
     "LINK_NOT_ACTIVE"
 );
-
+user_error!(
+    /// A job of this kind runs for this account with other arguments (code JOB_UNDER_WAY). Ask
+    /// again once jobChanged tells of its end; account.jobs names it.
+    JobUnderWayError,
+    "JOB_UNDER_WAY",
+    true
+);
 user_error!(
     /// The statement's link was handed on before, or its hour is up (code ALREADY_TAKEN).
     StatementTakenError,

@@ -44,6 +44,9 @@ pub enum JobError {
     /// The key was used with other arguments.
     #[error("the idempotencyKey was used for another request; use one of its own for each")]
     KeyReused,
+    /// One of this kind runs for other arguments.
+    #[error("another job of this kind runs for this account; ask again once it has ended")]
+    UnderWay,
     /// It is not a statement.
     #[error("this job makes no statement; takeStatement is for jobs of the kind STATEMENT")]
     NoStatement,
@@ -102,11 +105,13 @@ impl From<JobError> for ApiError {
                 Self::shown(ErrorCode::NotFound, &error)
             }
             JobError::Handover(error) => error.into(),
-            JobError::OtherFailed(code, _) => Self::shown(code, &error),
+            // The key stands for this answer.
+            JobError::OtherFailed(code, _) => Self::shown(code, &error).for_good(),
             JobError::BadMonths
             | JobError::BadLoan(_)
             | JobError::TooSoon { .. }
             | JobError::KeyReused
+            | JobError::UnderWay
             | JobError::NoStatement
             | JobError::NotReady
             | JobError::Taken => Self::shown(ErrorCode::BadUserInput, &error),

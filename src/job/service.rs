@@ -10,11 +10,12 @@ use super::JobError;
 use crate::{
     account::service::Accounts,
     caller::Caller,
+    clock::Time,
     error::{ErrorCode, chain},
     handover::{self, HandoverError},
     ids::{AccountId, JobId},
     lifecycle::{
-        AccountState, ReauthReason, SyncFailureCode,
+        AccountState, ReauthReason, Subject, SyncFailureCode,
         fact::{IdempotencyKey, JobWord, What},
         fold::Verdict,
         job::{Answer, Job, JobKind, JobNews, JobRequest, Personal, SyncPart, SyncVia},
@@ -32,6 +33,9 @@ use crate::{
 /// How often, and how long apart, Mono's answer is tried to be recorded.
 const RECORD_TRIES: u32 = 60;
 const RECORD_PAUSE: Duration = Duration::from_millis(500);
+
+/// How long a repeated request waits for Mono's answer to the first, which takes 35 s at most.
+const OTHERS_ANSWER: Duration = Duration::from_secs(40);
 
 /// A refresh that is asked for.
 #[derive(Clone, Debug)]
@@ -76,14 +80,17 @@ impl Wanted {
         given: Option<String>,
     ) -> Result<Option<IdempotencyKey>, HandoverError> {
         let kind = format!("{:?}", self.kind());
-        let what = match self {
+        handover::key(digests, given, "job", &[account.as_str(), &kind, &self.arguments()])
+    }
+
+    /// What distinguishes it from others of its kind. Only a keyed digest of it is kept.
+    fn arguments(&self) -> String {
+        match self {
             Self::Statement(_) | Self::Income(_) | Self::Categorisation => {
                 format!("{:?}", self.months())
             }
-            // Only a keyed digest of it is kept.
             Self::Creditworthiness(loan) => format!("{} {loan:?}", loan.bvn),
-        };
-        handover::key(digests, given, "job", &[account.as_str(), &kind, &what])
+        }
     }
 
     fn kind(&self) -> JobKind {
@@ -174,6 +181,8 @@ impl Jobs {
             part: Some(wanted.part),
             via: Some(self.via),
             months: None,
+            // Whoever asks while one runs waits for that one.
+            arguments: None,
         };
         let this = self.clone();
         self.detached(async move {
@@ -214,6 +223,9 @@ impl Jobs {
             part: None,
             via: None,
             months: wanted.months(),
+            arguments: Some(
+                self.lifecycle().recogniser().of(&["job arguments", &wanted.arguments()]),
+            ),
         };
         let this = self.clone();
         self.detached(async move {
@@ -274,21 +286,26 @@ impl Jobs {
             Verdict::UnderWay(_) => {}
             Verdict::Repeated(first) => {
                 let id = JobId::parse(&first.id).map_err(|_| JobError::UnknownJob)?;
-                let job = self.lifecycle().job(id).await?.ok_or(JobError::UnknownJob)?;
+                let job = self.answered(account, id).await?;
+                asked.state = self.state_of(account).await?;
+                asked.started = !first.reused;
                 if let Some((told, failure)) =
                     job.failure().and_then(|failure| Some((failure.told.as_deref()?, failure)))
                 {
                     let code = ErrorCode::parse(told).unwrap_or(ErrorCode::UpstreamUnavailable);
-                    return Err(JobError::OtherFailed(code, failure.message.clone()));
+                    if job.kind != JobKind::Refresh || code != ErrorCode::UpstreamRateLimited {
+                        return Err(JobError::OtherFailed(code, failure.message.clone()));
+                    }
+                    asked.started = false;
+                    let at = asked.state.refresh.as_ref().map(|refresh| refresh.next_allowed_at);
+                    asked.too_soon = Some(self.too_soon(at.unwrap_or(failure.at)));
                 }
                 asked.job = Some(job);
-                asked.started = !first.reused;
                 return Ok((asked, false));
             }
-            Verdict::TooSoon(at) => {
-                let wait = at - self.lifecycle().clock().now();
-                let retry_after_ms = wait.num_milliseconds().max(0).unsigned_abs();
-                asked.too_soon = Some(JobError::TooSoon { at, retry_after_ms });
+            Verdict::TooSoon(at) => asked.too_soon = Some(self.too_soon(at)),
+            Verdict::Refused if asked.job.as_ref().is_some_and(Job::is_live) => {
+                return Err(JobError::UnderWay);
             }
             Verdict::Refused | Verdict::Reused(_) | Verdict::Ignored(_) => {
                 return Err(JobError::UnknownAccount);
@@ -296,6 +313,41 @@ impl Jobs {
         }
         let is_new = asked.started;
         Ok((asked, is_new))
+    }
+
+    fn too_soon(&self, at: Time) -> JobError {
+        let wait = at - self.lifecycle().clock().now();
+        let retry_after_ms = wait.num_milliseconds().max(0).unsigned_abs();
+        JobError::TooSoon { at, retry_after_ms }
+    }
+
+    async fn state_of(&self, account: &AccountId) -> Result<AccountState, JobError> {
+        let mut states = self.lifecycle().states(std::slice::from_ref(account)).await?;
+        Ok(states.remove(account).unwrap_or_default())
+    }
+
+    /// The job once Mono has answered the request for it; as it stands if that takes too long.
+    async fn answered(&self, account: &AccountId, id: JobId) -> Result<Job, JobError> {
+        let feed = self.lifecycle().feed();
+        let mut changes = feed.attach(Some(Subject::Account(account.clone())));
+        changes.begin_after(feed.head().await?.last);
+        let wait = async {
+            loop {
+                let job = self.job(id).await?;
+                if job.mono_was_asked() {
+                    return Ok(job);
+                }
+                changes.next().await?;
+            }
+        };
+        match tokio::time::timeout(OTHERS_ANSWER, wait).await {
+            Ok(job) => job,
+            Err(_) => self.job(id).await,
+        }
+    }
+
+    async fn job(&self, id: JobId) -> Result<Job, JobError> {
+        self.lifecycle().job(id).await?.ok_or(JobError::UnknownJob)
     }
 
     async fn refresh(&self, wanted: &Sync) -> Result<(Told, (Amount, Option<String>)), MonoError> {
@@ -357,6 +409,7 @@ impl Jobs {
                 (JobNews::Answered { id, mono_job, answer, asks, result }, None)
             }
             Err(error) => {
+                let code = refusal(error);
                 let wait = match error {
                     // What limits us without saying for how long is the documented limit.
                     MonoError::RateLimited { retry_after_ms } => Some(
@@ -373,11 +426,6 @@ impl Jobs {
                     | MonoError::Timeout
                     | MonoError::BadResponse(_) => None,
                 };
-                let code = if error == MonoError::NoWebhook {
-                    SyncFailureCode::NoWebhook
-                } else {
-                    SyncFailureCode::RequestRefused
-                };
                 let told = error.code().as_str().to_owned();
                 let (message, again_at) = (error.to_string(), wait.map(|wait| now + wait));
                 (JobNews::Refused { id, code, told, message, again_at }, Some((error, again_at)))
@@ -389,8 +437,7 @@ impl Jobs {
         let too_soon = match error {
             None => None,
             Some((MonoError::RateLimited { .. }, Some(at))) if is_refresh => {
-                let retry_after_ms = (at - now).num_milliseconds().max(0).unsigned_abs();
-                Some(JobError::TooSoon { at, retry_after_ms })
+                Some(self.too_soon(at))
             }
             Some((error, _)) => return Err(JobError::Mono(error)),
         };
@@ -458,6 +505,21 @@ impl Jobs {
         match self.lifecycle().take_job_result(id).await? {
             Kept::There(Personal(Some(url)), _) => Ok(url),
             Kept::There(Personal(None), _) | Kept::Taken | Kept::None => Err(JobError::Taken),
+        }
+    }
+}
+
+/// Whether an error says that Mono did not begin, or leaves that open.
+fn refusal(error: MonoError) -> SyncFailureCode {
+    match error {
+        MonoError::NoWebhook => SyncFailureCode::NoWebhook,
+        MonoError::Unauthorized
+        | MonoError::NotFound
+        | MonoError::Rejected(_)
+        | MonoError::NotReauthorisable
+        | MonoError::RateLimited { .. } => SyncFailureCode::RequestRefused,
+        MonoError::Unavailable | MonoError::Timeout | MonoError::BadResponse(_) => {
+            SyncFailureCode::RequestUnanswered
         }
     }
 }

@@ -140,7 +140,9 @@ impl Worker {
     ) -> Result<bool, Failure> {
         let now = self.lifecycle.clock().now();
         let until = now + CLAIM;
-        if !store::claim(self.database.writer(), account, now, until).await? {
+        // Before it is claimed: what there is no room for now stays due, and another replica's.
+        let place = self.looks.clone().try_acquire_owned().ok();
+        if place.is_some() && !store::claim(self.database.writer(), account, now, until).await? {
             return Ok(false);
         }
         let state = self.lifecycle.states(std::slice::from_ref(account)).await?.remove(account);
@@ -159,9 +161,8 @@ impl Worker {
         }
         let look = state.waiting.is_some_and(|waiting| waiting.next_at <= now);
         let is_due = look || !asked_after.is_empty();
-        let place = self.looks.clone().try_acquire_owned().ok().filter(|_| is_due);
-        let has_place = place.is_some();
-        if let Some(place) = place {
+        let Some(place) = place else { return Ok(!is_due) };
+        if is_due {
             let (worker, account) = (self.clone(), account.clone());
             under_way.spawn(async move {
                 if let Err(error) = worker.ask_mono(&account, look, &asked_after, until).await {
@@ -172,7 +173,7 @@ impl Worker {
         } else {
             store::release(self.database.writer(), account, until).await?;
         }
-        Ok(has_place || !is_due)
+        Ok(true)
     }
 
     /// What jobs brought is personal: it is erased when its time is up, asked for or not.
@@ -192,12 +193,17 @@ impl Worker {
         jobs: &[Job],
         until: Time,
     ) -> Result<(), Failure> {
-        if look {
-            self.look(account).await?;
-        }
+        let mut looked = if look { self.look(account).await } else { Ok(()) };
         for job in jobs {
-            ask_after(&self.lifecycle, &self.mono, job).await?;
+            let asked = ask_after(&self.lifecycle, &self.mono, job).await;
+            looked = looked.and(asked.map_err(Failure::from));
         }
+        // Whatever became of the asking, a job does not run for ever.
+        let now = self.lifecycle.clock().now();
+        if jobs.iter().any(|job| job.is_overdue(now)) {
+            self.lifecycle.record(account.clone(), What::TimePassed).await?;
+        }
+        looked?;
         Ok(store::release(self.database.writer(), account, until).await?)
     }
 

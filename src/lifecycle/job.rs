@@ -17,12 +17,16 @@ use super::{
 };
 use crate::{
     clock::Time,
+    error::ErrorCode,
     ids::{AccountId, JobId},
 };
 
 /// How long a job may wait for Mono's answer to our request, which has a deadline of 35 s, before
 /// it is taken for one that a crash interrupted.
 pub const REQUEST_LIFE: Duration = Duration::minutes(2);
+
+/// How long a look or a question that is due may take before the deadline is given up.
+pub const SLACK: Duration = Duration::minutes(2);
 
 /// When Mono is asked after a job that runs, in seconds after it was taken. The last one ends it.
 const POLLS_S: [i64; 11] = [15, 30, 60, 120, 240, 300, 600, 900, 1200, 1500, 1800];
@@ -154,6 +158,9 @@ pub struct Job {
     pub via: Option<SyncVia>,
     /// How many months it covers.
     pub months: Option<u32>,
+    /// What it was asked for with, as a keyed digest: arguments may be personal.
+    #[serde(default)]
+    pub arguments: Option<String>,
     /// Mono's id of it.
     pub mono_job: Option<String>,
     /// When it was asked for.
@@ -196,8 +203,29 @@ impl Job {
     #[must_use]
     pub fn is_given_up(&self) -> bool {
         self.failure().is_some_and(|failure| {
-            matches!(failure.code, SyncFailureCode::TimedOut | SyncFailureCode::Interrupted)
+            matches!(
+                failure.code,
+                SyncFailureCode::TimedOut
+                    | SyncFailureCode::Interrupted
+                    | SyncFailureCode::RequestUnanswered
+            )
         })
+    }
+
+    /// Whether Mono probably runs it, or ran it, though it was given up: a server that is not
+    /// available has as a rule begun nothing.
+    #[must_use]
+    pub fn is_probably_taken(&self) -> bool {
+        let told = self.failure().and_then(|failure| failure.told.as_deref());
+        self.is_given_up() && told != Some(ErrorCode::UpstreamUnavailable.as_str())
+    }
+
+    /// Whether it should have ended by `now`, whoever was to ask after it.
+    #[must_use]
+    pub fn is_overdue(&self, now: Time) -> bool {
+        let is_asked = self.is_asked_after() && self.mono_was_asked();
+        let slack = if is_asked { SLACK } else { Duration::zero() };
+        self.waiting_until().is_some_and(|until| until + slack <= now)
     }
 
     /// When it ended.
@@ -334,6 +362,9 @@ pub struct JobRequest {
     pub via: Option<SyncVia>,
     /// How many months it covers.
     pub months: Option<u32>,
+    /// What it is asked for with, as a keyed digest; nothing if one running will do for all.
+    #[serde(default)]
+    pub arguments: Option<String>,
 }
 
 /// How Mono answered a request for a job.

@@ -180,6 +180,8 @@ pub enum SyncFailureCode {
     IncompleteStatement,
     /// Mono did not take the request.
     RequestRefused,
+    /// Mono gave no usable answer, so it may or may not be at work. Late news repairs this.
+    RequestUnanswered,
     /// Mono has no webhook URL for this app, so it could not tell of the end.
     NoWebhook,
     /// Mono reported that the job failed.

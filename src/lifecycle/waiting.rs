@@ -17,7 +17,8 @@ const LOOKS_S: [i64; 11] = [15, 30, 60, 120, 240, 300, 600, 900, 1200, 1500, 180
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum WaitingFor {
-    /// Its first link, or a refresh: whatever comes is news.
+    /// Its first link, or a fetch that Mono began by itself: whatever comes is news. A refresh that
+    /// somebody asked for is a job, with deadlines of its own.
     Fetch,
     /// A re-authorisation: details may show the old data for a while.
     Reauth,

@@ -224,6 +224,21 @@ async fn a_live_balance_is_asked_of_the_bank_once() {
 }
 
 #[tokio::test]
+async fn a_live_balance_is_not_what_a_refresh_of_the_transactions_left() {
+    let world = World::new().await;
+    world.known(HEALTHY).await;
+    let sync = "mutation ($id: ID!) { syncAccount(input: { accountId: $id }) { started } }";
+    let data = world.data(sync, json!({ "id": HEALTHY })).await;
+    assert_eq!(data["syncAccount"]["started"], true);
+    let answer = world.ask(LIVE, json!({ "id": HEALTHY })).await;
+    assert_eq!(answer["data"]["account"]["balance"], Value::Null);
+    let extensions = &answer["errors"][0]["extensions"];
+    assert_eq!(extensions["code"], "DATA_NOT_READY", "{answer}");
+    assert!(extensions["retryAfterMs"].as_u64().is_some_and(|ms| ms > 200_000), "{answer}");
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn a_live_balance_that_the_bank_does_not_give_says_what_to_wait_for() {
     let world = World::new().await;
     world.known(HEALTHY).await;

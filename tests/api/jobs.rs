@@ -1,11 +1,14 @@
 //! Statements, income, creditworthiness, categories: started, ended, handed on, erased.
 
 use chrono::Duration;
-use mono_simulator::{Behaviour, JobKind, JobOutcome};
+use mono_simulator::{Behaviour, Fault, JobKind, JobOutcome};
 use sea_orm::{ConnectionTrait as _, Statement};
 use serde_json::{Value, json};
 
-use crate::support::*;
+use crate::{
+    access::{ask_as, token, world_with_tokens},
+    support::*,
+};
 
 const STATEMENT: &str = "mutation ($id: ID!, $months: Int) {
     job: requestStatement(input: { accountId: $id, months: $months }) {
@@ -257,5 +260,140 @@ async fn what_cannot_be_is_refused_before_mono_is_asked() {
     let unknown = json!({ "id": "job_00000000000000000000000000000000" });
     assert_eq!(world.code(TAKE, unknown).await, "NOT_FOUND");
     assert!(world.simulator.calls().is_empty());
+    world.stop().await;
+}
+
+const LOAN: &str = "mutation ($id: ID!, $principal: MinorUnits!, $key: String) {
+    job: requestCreditworthiness(input: { accountId: $id, bvn: \"22212345678\",
+        principal: $principal, interestRate: 5, term: 12, idempotencyKey: $key }) {
+    started errors { __typename code retryable } job { id status } } }";
+
+fn assessed(can_afford: bool) -> String {
+    let body = json!({ "event": "mono.events.account_credit_worthiness",
+        "data": { "account": HEALTHY, "summary": { "can_afford": can_afford } } });
+    body.to_string()
+}
+
+#[tokio::test]
+async fn a_copy_of_one_assessment_does_not_end_the_next() {
+    let world = World::new().await;
+    world.known(HEALTHY).await;
+    let loan = |principal: u64| json!({ "id": HEALTHY, "principal": principal });
+    let first = world.data(LOAN, loan(100)).await["job"]["job"]["id"].clone();
+    assert_eq!(world.webhook(assessed(true)).await, 200);
+    until(&world, &first, "FINISHED").await;
+    let next = world.data(LOAN, loan(900_000)).await["job"]["job"]["id"].clone();
+    assert_eq!(world.webhook(assessed(true)).await, 200);
+    assert_eq!(read(&world, &next).await["status"], "PROCESSING");
+    assert_eq!(world.webhook(assessed(false)).await, 200);
+    assert_eq!(until(&world, &next, "FINISHED").await["result"]["canAfford"], false);
+    assert_eq!(read(&world, &first).await["result"]["canAfford"], true);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn the_late_news_of_a_job_that_was_given_up_is_its_own() {
+    let world = World::new().await;
+    world.known(HEALTHY).await;
+    let loan = |principal: u64| json!({ "id": HEALTHY, "principal": principal });
+    let first = world.data(LOAN, loan(100)).await["job"]["job"]["id"].clone();
+    world.clock.advance(Duration::minutes(31));
+    until(&world, &first, "FAILED").await;
+    let next = world.data(LOAN, loan(900_000)).await["job"]["job"]["id"].clone();
+    assert_eq!(world.webhook(assessed(true)).await, 200);
+    assert_eq!(until(&world, &first, "FINISHED").await["result"]["canAfford"], true);
+    assert_eq!(world.webhook(assessed(false)).await, 200);
+    assert_eq!(until(&world, &next, "FINISHED").await["result"]["canAfford"], false);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_runs_for_one_loan_is_no_answer_for_another() {
+    let world = World::new().await;
+    hold(&world);
+    world.known(HEALTHY).await;
+    let ask = async |principal: u64, key: &str| {
+        let loan = json!({ "id": HEALTHY, "principal": principal, "key": key });
+        world.data(LOAN, loan).await["job"].take()
+    };
+    let first = ask(100, "a").await;
+    assert_eq!(ask(100, "b").await["job"]["id"], first["job"]["id"]);
+    let other = ask(900_000, "c").await;
+    assert_eq!((&other["started"], &other["job"]), (&json!(false), &Value::Null));
+    let error =
+        json!({ "__typename": "JobUnderWayError", "code": "JOB_UNDER_WAY", "retryable": true });
+    assert_eq!(other["errors"], json!([error]));
+    assert_eq!(world.webhook(assessed(true)).await, 200);
+    until(&world, &first["job"]["id"], "FINISHED").await;
+    let again = ask(900_000, "c").await;
+    assert_eq!((&again["started"], &again["errors"]), (&json!(true), &json!([])));
+    // So do other months.
+    start(&world, STATEMENT, HEALTHY).await;
+    let months = json!({ "id": HEALTHY, "months": 3 });
+    let other = world.data(STATEMENT, months).await["job"].take();
+    assert_eq!(other["errors"][0]["code"], "JOB_UNDER_WAY");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_request_whose_answer_is_lost_may_still_bring_its_result() {
+    let world = World::new().await;
+    world.known(HEALTHY).await;
+    world.simulator.add_fault(Fault::status(502).path("creditworthiness")).unwrap();
+    let loan = json!({ "id": HEALTHY, "principal": 100, "key": "a" });
+    assert_eq!(world.code(LOAN, loan.clone()).await, "UPSTREAM_UNAVAILABLE");
+    let again = world.ask(LOAN, loan).await;
+    let extensions = &again["errors"][0]["extensions"];
+    assert_eq!(
+        (&extensions["code"], &extensions["retryable"]),
+        (&json!("UPSTREAM_UNAVAILABLE"), &json!(false)),
+        "the key stands for that: {again}"
+    );
+    let jobs = "query ($id: ID!) { account(id: $id) { jobs { id failure { code } } } }";
+    let data = world.data(jobs, json!({ "id": HEALTHY })).await;
+    let job = &data["account"]["jobs"][0];
+    assert_eq!(job["failure"]["code"], "REQUEST_UNANSWERED");
+    assert_eq!(world.webhook(assessed(true)).await, 200);
+    assert_eq!(until(&world, &job["id"], "FINISHED").await["result"]["canAfford"], true);
+
+    world.simulator.add_fault(Fault::status(400).path("creditworthiness")).unwrap();
+    assert_eq!(
+        world.code(LOAN, json!({ "id": HEALTHY, "principal": 5 })).await,
+        "UPSTREAM_REJECTED"
+    );
+    let data = world.data(jobs, json!({ "id": HEALTHY })).await;
+    assert_eq!(data["account"]["jobs"][0]["failure"]["code"], "REQUEST_REFUSED");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_request_that_is_repeated_while_mono_is_asked_waits_for_the_answer() {
+    let world = World::with_replicas(2).await;
+    hold(&world);
+    world.known(HEALTHY).await;
+    world.simulator.add_fault(Fault::slow(1000).path("creditworthiness")).unwrap();
+    let loan = json!({ "id": HEALTHY, "principal": 100, "key": "a" });
+    let ask = |n: usize| world.ask_of(n, LOAN, loan.clone());
+    let (first, second) = tokio::join!(ask(0), ask(1));
+    for answer in [first, second] {
+        assert_eq!(answer["data"]["job"]["job"]["status"], "PROCESSING", "{answer}");
+        assert_eq!(answer["data"]["job"]["started"], true, "{answer}");
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_statement_prints_who_holds_the_account_so_it_needs_their_scope() {
+    let world = world_with_tokens().await;
+    let blind = token(&world, "accounts:read reauth:write", &[HEALTHY]);
+    let all = token(&world, "accounts:read reauth:write pii:read", &[HEALTHY]);
+    let code = |answer: &Value| answer["errors"][0]["extensions"]["code"].clone();
+    let (_, refused) = ask_as(&world, &blind, STATEMENT, json!({ "id": HEALTHY })).await;
+    assert_eq!(code(&refused), "FORBIDDEN");
+    let (_, started) = ask_as(&world, &all, STATEMENT, json!({ "id": HEALTHY })).await;
+    let id = &started["data"]["job"]["job"]["id"];
+    assert!(id.is_string(), "{started}");
+    let (_, refused) = ask_as(&world, &blind, TAKE, json!({ "id": id })).await;
+    assert_eq!(code(&refused), "FORBIDDEN");
     world.stop().await;
 }

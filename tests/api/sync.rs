@@ -237,6 +237,22 @@ async fn a_key_returns_its_refresh_and_stands_for_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_key_repeats_that_it_was_too_soon() {
+    let world = World::new().await;
+    world.known(BIG).await;
+    world.simulator.add_fault(Fault::status(429).retry_after(90).path("transactions")).unwrap();
+    let input = json!({ "accountId": BIG, "idempotencyKey": "one" });
+    let first = sync_with(&world, input.clone()).await;
+    let again = sync_with(&world, input).await;
+    for answer in [&first, &again] {
+        assert_eq!(answer["errors"][0]["code"], "SYNC_TOO_SOON", "{answer}");
+        assert_eq!(answer["started"], false);
+    }
+    assert_eq!((&again["job"], sessions(&world)), (&first["job"], 1));
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn nobody_refreshes_what_is_not_there() {
     let world = World::new().await;
     for id in ["65aa00000000000000000000", "../x"] {

@@ -3,8 +3,8 @@
 use crate::{
     job::JobError,
     user_error::{
-        IdempotencyKeyReusedError, StatementNotReadyError, StatementTakenError, SyncTooSoonError,
-        UserError,
+        IdempotencyKeyReusedError, JobUnderWayError, StatementNotReadyError, StatementTakenError,
+        SyncTooSoonError, UserError,
     },
 };
 
@@ -19,6 +19,7 @@ pub(super) fn user_error(error: &JobError) -> Option<UserError> {
         JobError::KeyReused => {
             Some(UserError::IdempotencyKeyReused(IdempotencyKeyReusedError(message)))
         }
+        JobError::UnderWay => Some(UserError::JobUnderWay(JobUnderWayError(message))),
         JobError::Taken => Some(UserError::StatementTaken(StatementTakenError(message))),
         JobError::NotReady => Some(UserError::StatementNotReady(StatementNotReadyError(message))),
         JobError::UnknownAccount

@@ -97,7 +97,8 @@ impl Job {
         self.job.waiting_until().map(DateTime)
     }
 
-    /// Why it failed; null unless it did. A success that comes after TIMED_OUT still repairs it.
+    /// Why it failed; null unless it did. A success that comes after TIMED_OUT,
+    /// INTERRUPTED or REQUEST_UNANSWERED still repairs it.
     async fn failure(&self) -> Option<SyncFailureView> {
         self.job.failure().cloned().map(SyncFailureView)
     }

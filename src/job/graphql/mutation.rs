@@ -32,8 +32,8 @@ pub(super) struct SyncAccountInput {
     /// Whether fewer transactions than the bank gave before will do; for MONO_SYNC=legacy.
     #[graphql(default_with = "Some(false)")]
     allow_incomplete_statement: Option<bool>,
-    /// Your key for this request, 1 to 128 characters: while the refresh is the account's newest,
-    /// the same key returns it.
+    /// Your word for this wish, 1 to 255 characters, best a UUID: repeating it within 24 hours gives
+    /// the first answer, whatever became of the first one's connection.
     idempotency_key: Option<String>,
 }
 
@@ -58,7 +58,8 @@ pub(super) struct RequestStatementInput {
     /// The last how many months, from 1 to 12.
     #[graphql(default_with = "Some(1)")]
     months: Option<i32>,
-    /// Your key for this request, 1 to 128 characters.
+    /// Your word for this wish, 1 to 255 characters, best a UUID: repeating it within 24 hours gives
+    /// the first answer, whatever became of the first one's connection.
     idempotency_key: Option<String>,
 }
 
@@ -69,12 +70,14 @@ pub(super) struct RequestIncomeInput {
     account_id: ID,
     /// The last how many months, from 1 to 12; Mono's own choice if left out.
     months: Option<i32>,
-    /// Your key for this request, 1 to 128 characters.
+    /// Your word for this wish, 1 to 255 characters, best a UUID: repeating it within 24 hours gives
+    /// the first answer, whatever became of the first one's connection.
     idempotency_key: Option<String>,
 }
 
 /// A loan to assess.
-#[derive(Clone, Debug, InputObject)]
+// Has no Debug: it holds the customer's number.
+#[derive(Clone, InputObject)]
 pub(super) struct RequestCreditworthinessInput {
     /// Mono's id of the account.
     account_id: ID,
@@ -89,7 +92,8 @@ pub(super) struct RequestCreditworthinessInput {
     /// Whether credit bureaus are asked as well.
     #[graphql(default_with = "Some(false)")]
     run_credit_check: Option<bool>,
-    /// Your key for this request, 1 to 128 characters.
+    /// Your word for this wish, 1 to 255 characters, best a UUID: repeating it within 24 hours gives
+    /// the first answer, whatever became of the first one's connection.
     idempotency_key: Option<String>,
 }
 
@@ -98,14 +102,16 @@ pub(super) struct RequestCreditworthinessInput {
 pub(super) struct CategoriseTransactionsInput {
     /// Mono's id of the account.
     account_id: ID,
-    /// Your key for this request, 1 to 128 characters.
+    /// Your word for this wish, 1 to 255 characters, best a UUID: repeating it within 24 hours gives
+    /// the first answer, whatever became of the first one's connection.
     idempotency_key: Option<String>,
 }
 
 /// A job that was asked for.
 #[derive(SimpleObject)]
 pub(super) struct JobPayload {
-    /// The job that was started, or the one of its kind that is under way; null if there are errors.
+    /// The job that was started, or the one that runs for the same arguments; null if there are
+    /// errors.
     job: Option<Job>,
     /// Whether Mono was asked for a new one.
     started: bool,
@@ -147,11 +153,15 @@ impl JobMutation {
     }
 
     /// Has a PDF of the statement made. Once the job is FINISHED, takeStatement hands on its link.
+    /// A statement prints holder and number: needs the scope pii:read as well.
     async fn request_statement(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Of which account, and how much of it.")] input: RequestStatementInput,
     ) -> Fallible<JobPayload> {
+        if let Err(error) = require(ctx.data_unchecked::<Loaders>().caller(), Scope::PiiRead) {
+            return Some(Err(error));
+        }
         let months = match months(input.months.or(Some(1))) {
             Ok(months) => months.unwrap_or(1),
             Err(error) => return Some(Err(error)),
@@ -160,7 +170,8 @@ impl JobMutation {
         Some(start(ctx, &input.account_id, wanted, input.idempotency_key).await)
     }
 
-    /// Hands on a statement's link, once; then it is erased. It is kept for an hour at most.
+    /// Hands on a statement's link, once; then it is erased. It is kept for an hour at most. Needs
+    /// the scope pii:read as well.
     async fn take_statement(
         &self,
         ctx: &Context<'_>,
@@ -275,6 +286,7 @@ async fn start(
 async fn take(ctx: &Context<'_>, id: &str) -> Result<TakeStatementPayload> {
     let loaders = ctx.data_unchecked::<Loaders>();
     require(loaders.caller(), Scope::ReauthWrite)?;
+    require(loaders.caller(), Scope::PiiRead)?;
     let id = JobId::parse(id)?;
     match ctx.data_unchecked::<Jobs>().take_statement(loaders.caller(), id).await {
         Ok(url) => Ok(TakeStatementPayload { url: Some(url), errors: Vec::new() }),

@@ -4,12 +4,9 @@ use super::*;
 use crate::{
     ids::{AccountId, JobId},
     lifecycle::job::{
-        Answer, Job, JobKind, JobNews, JobRequest, JobStage, JobStatus, Personal, ToldEnd,
+        Answer, Job, JobKind, JobNews, JobRequest, JobStage, JobStatus, Personal, SLACK, ToldEnd,
     },
 };
-
-/// How long a look or a question that is due may take before the deadline is given up.
-const SLACK: Duration = Duration::minutes(2);
 
 /// How many given-up jobs of a kind are kept, to be repaired by late news.
 const GIVEN_UP_KEPT: usize = 4;
@@ -45,7 +42,9 @@ impl Fold {
     fn job_requested(&mut self, account: &AccountId, request: &JobRequest) -> Verdict {
         let newest = self.state.job(request.product);
         if let Some(job) = newest.filter(|job| job.is_live()) {
-            return Verdict::UnderWay(job.id);
+            // What runs for a larger loan is no answer for a smaller one.
+            let is_same = job.arguments == request.arguments;
+            return if is_same { Verdict::UnderWay(job.id) } else { Verdict::Refused };
         }
         let mono_job = newest.and_then(|job| job.mono_job.clone());
         if let Some(via) = request.via {
@@ -67,6 +66,7 @@ impl Fold {
             part: request.part,
             via: request.via,
             months: request.months,
+            arguments: request.arguments.clone(),
             mono_job: None,
             created_at: self.at,
             stage: JobStage::Requested,
@@ -222,18 +222,23 @@ impl Fold {
             return Err(Ignored::Duplicate);
         }
         let may_be = |job: &&Job| mono_job.is_none() || job.mono_job.is_none();
-        // What was given up before comes first: its news is late already.
-        let mut older = self.state.given_up.iter().filter(|job| job.kind == told.kind);
         let is_due = |job: &&Job| job.is_given_up() && job.ended_at() > Some(since);
-        if let Some(older) = older.find(|job| may_be(job) && is_due(job)) {
-            return Ok(older.id);
-        }
+        let of_before = self.state.given_up.iter().filter(|job| job.kind == told.kind);
+        let older = of_before.filter(may_be).find(is_due);
         let newest = self.state.job(told.kind).filter(may_be).filter(open);
-        let newest = newest.ok_or(Ignored::NothingNew)?;
+        let meant = match (older, newest) {
+            // One answer is as good for both, and for the newest somebody waits.
+            (Some(older), Some(newest)) if older.arguments == newest.arguments => newest,
+            (Some(older), Some(newest)) if !older.is_probably_taken() => newest,
+            // What was given up comes first: its news is late already.
+            (Some(older), _) => older,
+            (None, Some(newest)) => newest,
+            (None, None) => return Err(Ignored::NothingNew),
+        };
         // Mono sent it before news that we had before we asked for this job.
         let is_before =
-            |end: &ToldEnd| end.at <= newest.created_at && is_older(told.stamp, end.stamp);
-        if ends().any(is_before) { Err(Ignored::Stale) } else { Ok(newest.id) }
+            |end: &ToldEnd| end.at <= meant.created_at && is_older(told.stamp, end.stamp);
+        if ends().any(is_before) { Err(Ignored::Stale) } else { Ok(meant.id) }
     }
 
     /// The newest job of this kind gives way. While late news may repair it, it is kept.
@@ -267,18 +272,13 @@ impl Fold {
             if job.look_at.is_some_and(|due| due <= at - SLACK) {
                 job.looked(at);
             }
-            let slack = if job.is_asked_after() { SLACK } else { Duration::zero() };
-            match &job.stage {
-                JobStage::Requested if job.waiting_until().is_some_and(|until| until <= at) => {
-                    ended.push((job.id, SyncFailureCode::Interrupted));
-                }
-                JobStage::Processing { until, .. } if *until <= at - slack => {
-                    ended.push((job.id, SyncFailureCode::TimedOut));
-                }
-                JobStage::Requested
-                | JobStage::Processing { .. }
-                | JobStage::Finished { .. }
-                | JobStage::Failed { .. } => {}
+            if job.is_overdue(at) {
+                let code = if job.mono_was_asked() {
+                    SyncFailureCode::TimedOut
+                } else {
+                    SyncFailureCode::Interrupted
+                };
+                ended.push((job.id, code));
             }
         }
         for (id, code) in ended {
@@ -348,6 +348,7 @@ fn reason(code: SyncFailureCode) -> &'static str {
         SyncFailureCode::SyncFailed => {
             "Mono could not refresh this account; older data is still served"
         }
+        SyncFailureCode::RequestUnanswered => "Mono gave no usable answer; it may be at work",
         SyncFailureCode::DataFailed
         | SyncFailureCode::DataUnavailable
         | SyncFailureCode::LinkRefused

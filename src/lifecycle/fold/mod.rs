@@ -70,8 +70,8 @@ pub enum Verdict {
     UnderWay(JobId),
     /// A refresh was asked for, and may not be before this.
     TooSoon(Time),
-    /// A session was asked for or meant that cannot be had: the account is unlinked, or the
-    /// session is past that.
+    /// A session or job was asked for or meant that cannot be had: the account is unlinked, the
+    /// session is past that, or a job of this kind runs for other arguments.
     Refused,
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _,
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QuerySelect as _,
     entity::prelude::Expr,
     sea_query::OnConflict,
 };
@@ -187,8 +187,11 @@ pub async fn take(db: &impl ConnectionTrait, id: JobId, now: Time) -> Result<Kep
 /// # Errors
 /// [`StoreError`].
 pub async fn is_any_result_old(db: &impl ConnectionTrait, now: Time) -> Result<bool, StoreError> {
-    let old = row::Entity::find().filter(row::Column::ResultUntil.lte(now.timestamp_millis()));
-    Ok(old.one(db).await?.is_some())
+    let old = row::Entity::find()
+        .select_only()
+        .column(row::Column::Id)
+        .filter(row::Column::ResultUntil.lte(now.timestamp_millis()));
+    Ok(old.into_tuple::<String>().one(db).await?.is_some())
 }
 
 /// Erases what jobs brought whose time is up at `now`.

@@ -27,7 +27,7 @@ use crate::{
     },
     lifecycle::{
         RetrievedData,
-        job::{Job, JobStatus, SyncPart},
+        job::{Job, JobStatus, SyncPart, SyncVia},
     },
     money::{AverageMoney, Money, NO_CURRENCY},
     mono::data::{self, Amount, Fraction},
@@ -107,8 +107,14 @@ impl Account {
             "the bank is still being asked; wait for jobChanged, then read balance without live";
         let refused = "the bank did not give it; balance without live is the last known, reauth says \
             whether the customer is wanted";
+        let other = "a refresh of the transactions ran a short while ago, and the balance may be \
+            older; ask again later, or read balance without live";
+        // The old kind of refresh fetches everything.
+        let is_of_balance =
+            |job: &Job| job.part == Some(SyncPart::Balance) || job.via == Some(SyncVia::Legacy);
         let text = match asked.job.as_ref().map(Job::status) {
             Some(JobStatus::Finished) if asked.balance.0.is_some() => return Ok(asked.balance),
+            Some(JobStatus::Finished) if !asked.job.as_ref().is_some_and(is_of_balance) => other,
             // Mono's copy is what the bank told then, and reading it is free.
             Some(JobStatus::Finished) => {
                 let observed = self.loaders.fresh().details(&self.id).await?;

@@ -76,9 +76,9 @@ fn a_webhook_ends_the_job_of_its_kind_and_hands_over_what_it_brought() {
 
 /// Job 1 of this kind has ended so, of which Mono gives no id; job 2 runs.
 fn followed(kind: JobKind, end: impl FnOnce(Story) -> Story) -> Story {
-    let first = Story::with_data().hears(What::Job(asked(kind, 1)));
+    let first = Story::with_data().hears(asked_with(kind, 1, "one"));
     let first = end(first.hears(answered(1, None, Answer::Taken)));
-    first.hears(What::Job(asked(kind, 2))).hears(answered(2, None, Answer::Taken))
+    first.hears(asked_with(kind, 2, "two")).hears(answered(2, None, Answer::Taken))
 }
 
 #[test]
@@ -130,6 +130,51 @@ fn late_news_is_the_older_jobs_that_was_given_up() {
     let story = followed(kind, |story| story.waits(31 * MINUTE, None)).later(49 * HOUR);
     let own = hear(&story.state, story.now(), &told_by("a", kind, None, false));
     assert_eq!(own.result.map(|(id, _)| id), Some(job_id(2)));
+}
+
+#[test]
+fn late_news_serves_whoever_waits_for_the_same_answer() {
+    let kind = JobKind::Income;
+    let first = Story::with_data().hears(asked_with(kind, 1, "one"));
+    let first = first.hears(answered(1, None, Answer::Taken)).waits(31 * MINUTE, None);
+    let story = first.hears(asked_with(kind, 2, "one")).hears(answered(2, None, Answer::Taken));
+    let story = story.hears(told_by("a", kind, None, false));
+    assert_eq!(status(&story, kind), Some(JobStatus::Finished));
+    let next = hear(&story.state, story.now(), &told_by("b", kind, None, false));
+    assert_eq!(next.result.map(|(id, _)| id), Some(job_id(1)));
+}
+
+#[test]
+fn a_request_without_an_answer_is_repaired_by_the_news_that_it_was_taken() {
+    let unanswered = |told: &str| {
+        What::Job(JobNews::Refused {
+            id: job_id(1),
+            code: SyncFailureCode::RequestUnanswered,
+            told: told.into(),
+            message: "no".into(),
+            again_at: None,
+        })
+    };
+    let kind = JobKind::Creditworthiness;
+    let story = |told| Story::with_data().hears(asked_with(kind, 1, "one")).hears(unanswered(told));
+    let repaired = story("UPSTREAM_TIMEOUT").hears(told_by("a", kind, None, false));
+    assert_eq!(status(&repaired, kind), Some(JobStatus::Finished));
+    // Mono was at work on the first, or had begun nothing.
+    for (told, whose) in [("UPSTREAM_TIMEOUT", 1), ("UPSTREAM_UNAVAILABLE", 2)] {
+        let next = story(told).hears(asked_with(kind, 2, "two"));
+        let next = next.hears(answered(2, None, Answer::Taken));
+        let folded = hear(&next.state, next.now(), &told_by("a", kind, None, false));
+        assert_eq!(folded.result.map(|(id, _)| id), Some(job_id(whose)), "{told}");
+    }
+}
+
+#[test]
+fn a_job_for_other_arguments_is_no_answer() {
+    let story = Story::with_data().hears(asked_with(JobKind::Income, 1, "one"));
+    let same = hear(&story.state, story.now(), &asked_with(JobKind::Income, 2, "one"));
+    assert_eq!(same.verdict, Verdict::UnderWay(job_id(1)));
+    let other = hear(&story.state, story.now(), &asked_with(JobKind::Income, 2, "two"));
+    assert_eq!((other.verdict, other.state), (Verdict::Refused, story.state));
 }
 
 #[test]

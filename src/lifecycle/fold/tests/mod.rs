@@ -135,7 +135,15 @@ fn asked(kind: JobKind, n: u128) -> JobNews {
         part: is_refresh.then_some(SyncPart::Transactions),
         via: is_refresh.then_some(SyncVia::Realtime),
         months: None,
+        arguments: None,
     })
+}
+
+/// Somebody asks for a job with these arguments.
+fn asked_with(kind: JobKind, n: u128, arguments: &str) -> What {
+    let JobNews::Requested(request) = asked(kind, n) else { unreachable!() };
+    let arguments = Some(arguments.to_owned());
+    What::Job(JobNews::Requested(JobRequest { arguments, ..request }))
 }
 
 fn polled(n: u128, word: Option<JobWord>) -> JobNews {
