@@ -37,6 +37,9 @@ const RECORD_PAUSE: Duration = Duration::from_millis(500);
 /// How long a repeated request waits for Mono's answer to the first, which takes 35 s at most.
 const OTHERS_ANSWER: Duration = Duration::from_secs(40);
 
+/// When a refresh may be asked for again after Mono was not there.
+const AFTER_TROUBLE: chrono::Duration = chrono::Duration::minutes(1);
+
 /// A refresh that is asked for.
 #[derive(Clone, Debug)]
 pub struct Sync {
@@ -417,14 +420,15 @@ impl Jobs {
                             .and_then(|ms| i64::try_from(ms).ok())
                             .map_or(self.via.every(), chrono::Duration::milliseconds),
                     ),
+                    // The bank may have been asked, and that been billed.
+                    MonoError::Timeout | MonoError::BadResponse(_) => Some(self.via.every()),
+                    // Perhaps nothing was heard: soon again, but not at once for ever.
+                    MonoError::Unavailable => Some(AFTER_TROUBLE),
                     MonoError::Unauthorized
                     | MonoError::NotFound
                     | MonoError::Rejected(_)
                     | MonoError::NoWebhook
-                    | MonoError::NotReauthorisable
-                    | MonoError::Unavailable
-                    | MonoError::Timeout
-                    | MonoError::BadResponse(_) => None,
+                    | MonoError::NotReauthorisable => None,
                 };
                 let told = error.code().as_str().to_owned();
                 let (message, again_at) = (error.to_string(), wait.map(|wait| now + wait));

@@ -2,7 +2,9 @@
 
 use chrono::Duration;
 use mono_gateway::lifecycle::job::SyncVia;
-use mono_simulator::{Behaviour, Era, Fault, JobEnd, JobKind, JobOutcome, Realtime, SyncCode};
+use mono_simulator::{
+    Behaviour, Era, Fault, FaultKind, JobEnd, JobKind, JobOutcome, Realtime, SyncCode,
+};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -207,9 +209,9 @@ async fn what_mono_does_not_take_does_not_count() {
     let world = World::new().await;
     realtime(&world, Realtime::Finished);
     world.known(HEALTHY).await;
-    world.simulator.add_fault(Fault::status(503).path("transactions")).unwrap();
+    world.simulator.add_fault(Fault::status(402).path("transactions")).unwrap();
     let code = world.code(SYNC, json!({ "input": { "accountId": HEALTHY } })).await;
-    assert_eq!(code, "UPSTREAM_UNAVAILABLE");
+    assert_eq!(code, "UPSTREAM_REJECTED");
     assert_eq!(sync(&world, HEALTHY).await["started"], true);
     assert_eq!(sessions(&world), 2, "a billed session is not tried twice by itself");
 
@@ -296,5 +298,31 @@ async fn the_manual_sync_of_before_tells_all_that_it_can() {
     world.clock.advance(Duration::minutes(3));
     let input = json!({ "accountId": PARTIAL, "allowIncompleteStatement": true });
     assert_eq!(sync_with(&world, input).await["job"]["status"], "FINISHED");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_refresh_that_mono_may_have_begun_counts_though_its_answer_was_lost() {
+    let world = World::new().await;
+    world.known(HEALTHY).await;
+    let sync = "mutation ($id: ID!) { syncAccount(input: { accountId: $id }) {
+        started errors { code retryAfterMs } } }";
+    let variables = json!({ "id": HEALTHY });
+    for (fault, code, minutes) in [
+        (Fault::new(FaultKind::Garbage), "UPSTREAM_BAD_RESPONSE", 5),
+        (Fault::status(503), "UPSTREAM_UNAVAILABLE", 1),
+    ] {
+        world.simulator.add_fault(fault.path("/transactions")).unwrap();
+        assert_eq!(world.code(sync, variables.clone()).await, code);
+        world.simulator.reset_calls();
+        let payload = world.data(sync, variables.clone()).await["syncAccount"].take();
+        assert_eq!(payload["errors"][0]["code"], "SYNC_TOO_SOON", "{payload}");
+        let wait = payload["errors"][0]["retryAfterMs"].as_i64().unwrap();
+        assert!((1..=minutes * 60_000).contains(&wait), "{wait}");
+        assert_eq!(world.simulator.calls().len(), 0);
+        world.clock.advance(Duration::minutes(minutes));
+    }
+    let payload = world.data(sync, variables).await["syncAccount"].take();
+    assert_eq!((&payload["started"], &payload["errors"]), (&json!(true), &json!([])));
     world.stop().await;
 }
