@@ -62,6 +62,21 @@ impl Accounts {
         Ok(Observed { details, state })
     }
 
+    /// Reads an account's details to learn which link it came by: recorded whatever they show, since
+    /// that they say nothing of the customer is an answer, too.
+    ///
+    /// # Errors
+    /// [`MonoError`].
+    pub async fn prove(&self, id: &AccountId) -> Result<(), MonoError> {
+        let asked_at = self.lifecycle.clock().now();
+        let details = self.mono.account(id).await?;
+        let shown = look(self.lifecycle.recogniser(), id, &details, asked_at, false);
+        if let Err(error) = self.lifecycle.record(id.clone(), What::Looked(shown)).await {
+            tracing::warn!(account = %id, cause = %chain(&error), "what a read showed was not recorded");
+        }
+        Ok(())
+    }
+
     /// One call of Mono's.
     ///
     /// # Errors

@@ -326,6 +326,12 @@ pub struct AccountState {
     /// Mono's id of the customer, once it told it.
     #[serde(default)]
     pub customer: Option<String>,
+    /// The reference of the link that it came by, once Mono told it.
+    #[serde(default)]
+    pub reference: Option<String>,
+    /// When it came to be at Mono, by Mono's clock.
+    #[serde(default)]
+    pub created_stamp: Option<Time>,
     /// Whose it is: those who linked it through the gateway. Kept after it is unlinked, so that
     /// they hear of that.
     #[serde(default)]

@@ -91,8 +91,8 @@ impl Webhooks {
             if known.as_ref().is_some_and(|state| state.linked.is_some() || state.unlinked) {
                 return;
             }
-            match self.accounts.details(account, known.as_ref()).await {
-                Ok(_) => return,
+            match self.accounts.prove(account).await {
+                Ok(()) => return,
                 Err(error) => {
                     tracing::info!(%account, cause = %chain(&error), "which link an account came by is not known yet");
                 }

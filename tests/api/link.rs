@@ -2,8 +2,8 @@
 
 use chrono::Duration;
 use mono_simulator::{
-    Behaviour, DataStatus, Exchange, Fault, Finish, Finished, Kind, Oddity, Order, Outcome, Script,
-    Variant, Webhook,
+    Behaviour, DataStatus, Era, Exchange, Fault, Finish, Finished, Kind, Oddity, Order, Outcome,
+    Script, Variant, Webhook,
 };
 use serde_json::{Value, json};
 
@@ -205,16 +205,20 @@ async fn dump(db: &sea_orm::DatabaseConnection, table: &str) -> String {
 
 #[tokio::test]
 async fn connected_and_updated_join_the_session_in_either_order_and_every_shape() {
-    for (order, variant, first) in [
-        (Order::Normal, None, None),
-        (Order::Reversed, None, None),
+    for (order, variant, first, era) in [
+        (Order::Normal, None, None, Era::V2_2026),
+        (Order::Reversed, None, None, Era::V2_2026),
         // The update alone carries the reference.
-        (Order::Reversed, Some(Variant::E), Some(Variant::Old)),
-        (Order::Normal, Some(Variant::E), Some(Variant::Old)),
+        (Order::Reversed, Some(Variant::E), Some(Variant::Old), Era::V2_2026),
+        (Order::Normal, Some(Variant::E), Some(Variant::Old), Era::V2_2026),
         // Only the connection does.
-        (Order::Reversed, Some(Variant::A), None),
+        (Order::Reversed, Some(Variant::A), None, Era::V2_2026),
+        // Nothing but the updates tells the reference, and nothing the customer.
+        (Order::Normal, Some(Variant::E), None, Era::V2_2024),
+        (Order::Reversed, Some(Variant::E), None, Era::V2_2024),
     ] {
         let world = World::new().await;
+        world.simulator.set_era(era);
         let first_variant = first;
         world.simulator.script(Script {
             order,

@@ -27,7 +27,8 @@ impl Fold {
         let stale = is_older(update.stamp, last.as_ref().and_then(|last| last.stamp))
             || (known.is_none()
                 && is_older(update.stamp, blank.as_ref().and_then(|blank| blank.stamp)));
-        self.announced(None);
+        self.announced(None, update.reference.as_deref());
+        self.state.created_stamp = self.state.created_stamp.or(update.account_created);
         self.recognise(update.account_match, update.bank_account.as_deref());
         self.consent_of(update, stale);
         self.refresh_told(update);

@@ -23,15 +23,19 @@ impl Fold {
     }
 
     /// Mono told of the account by itself.
-    pub(super) fn announced(&mut self, customer: Option<&str>) {
+    pub(super) fn announced(&mut self, customer: Option<&str>, reference: Option<&str>) {
         self.state.announced_at.get_or_insert(self.at);
-        self.belongs_to(customer);
+        self.came_by(customer, reference);
     }
 
-    /// Mono told whose customer's it is. The first word stays: an account does not change hands.
-    pub(super) fn belongs_to(&mut self, customer: Option<&str>) {
+    /// Mono told whose customer's it is, or by which link it came. The first word stays: an account
+    /// does not change hands, and what one event told is held against all that follow.
+    pub(super) fn came_by(&mut self, customer: Option<&str>, reference: Option<&str>) {
         if self.state.customer.is_none() {
             self.state.customer = customer.map(str::to_owned);
+        }
+        if self.state.reference.is_none() {
+            self.state.reference = reference.map(str::to_owned);
         }
     }
 

@@ -9,7 +9,7 @@ impl Fold {
             self.state.currency.clone_from(&look.currency);
         }
         self.recognise(None, look.bank_account.as_deref());
-        self.belongs_to(look.customer.as_deref());
+        self.came_by(look.customer.as_deref(), look.reference.as_deref());
         // News that came while we asked is newer than the answer.
         let outdated = self.state.data.told_at.is_some_and(|told| told > look.asked_at);
         if let Some(reported) = &look.reported

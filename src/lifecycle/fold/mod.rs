@@ -136,9 +136,9 @@ struct Fold {
 impl Fold {
     fn apply(&mut self, fact: &Fact) -> Verdict {
         match &fact.what {
-            What::Connected { reported, customer, .. } => {
+            What::Connected { reported, customer, reference } => {
                 let before = self.state.clone();
-                self.announced(customer.as_deref());
+                self.announced(customer.as_deref(), reference.as_deref());
                 let verdict = self.connected(reported.as_ref());
                 let is_news = self.state != before;
                 if is_news && matches!(verdict, Verdict::Ignored(_)) {

@@ -38,9 +38,11 @@ pub(super) async fn load(
                 if let What::Linked { link: Some(link), .. } = &fact.what {
                     ids.insert(*link);
                 }
-                let linked = states.get(&fact.account).is_some_and(|state| state.linked.is_some());
-                references
-                    .extend(named_by(&fact.what).map(|clue| clue.reference).filter(|_| !linked));
+                let state = states.get(&fact.account);
+                if is_clue(&fact.what) && state.is_none_or(|state| state.linked.is_none()) {
+                    references.extend(reference(&fact.what));
+                    references.extend(state.and_then(|state| state.reference.as_deref()));
+                }
             }
             None => {}
         }
@@ -54,26 +56,19 @@ fn unsettled(state: &AccountState) -> Option<LinkId> {
     state.linked.as_ref().filter(|linked| !linked.settled).map(|linked| linked.link)
 }
 
-/// What a fact tells of the link that its account came by.
-struct Clue<'a> {
-    reference: &'a str,
-    customer: Option<&'a str>,
-    created: Option<Time>,
-    /// A read shows the reference of every account for ever, so it is no news of a link by itself.
-    is_read: bool,
+/// Whether a fact may be news of the link that its account came by.
+fn is_clue(what: &What) -> bool {
+    matches!(what, What::Connected { .. } | What::Updated(_) | What::Looked(_))
 }
 
-fn named_by(what: &What) -> Option<Clue<'_>> {
-    let nothing = Clue { reference: "", customer: None, created: None, is_read: false };
-    if let What::Connected { reference, customer, .. } = what {
-        let (reference, customer) = (reference.as_deref()?, customer.as_deref());
-        Some(Clue { reference, customer, ..nothing })
+/// The reference that a fact tells.
+fn reference(what: &What) -> Option<&str> {
+    if let What::Connected { reference, .. } = what {
+        reference.as_deref()
     } else if let What::Updated(update) = what {
-        let reference = update.reference.as_deref()?;
-        Some(Clue { reference, created: update.account_created, ..nothing })
+        update.reference.as_deref()
     } else if let What::Looked(look) = what {
-        let (reference, customer) = (look.reference.as_deref()?, look.customer.as_deref());
-        Some(Clue { reference, customer, is_read: true, ..nothing })
+        look.reference.as_deref()
     } else {
         None
     }
@@ -214,22 +209,20 @@ impl Batch<'_> {
     /// The link session that this fact shows an account to have come by. A reference is the
     /// caller's word, so it decides only where nothing contradicts it and one session alone fits.
     fn link_of(&self, fact: &Fact, state: &AccountState) -> Option<&LinkSession> {
-        let clue = named_by(&fact.what)?;
-        // A read shows every account's reference for ever; what Mono has not told of is no news.
-        if clue.is_read && state.announced_at.is_none() {
-            return None;
-        }
-        // Each link gives a new account: one that was met before the link was asked for is another.
-        let met_at = state.first_seen_at?;
-        let customer = clue.customer.or(state.customer.as_deref());
+        // What is read shows every account's reference for ever; what Mono has not told of by
+        // itself is no news. Each link gives a new account: one that was met before the link was
+        // asked for is another.
+        let (_, met_at) = (state.announced_at?, state.first_seen_at?);
+        let reference = state.reference.as_deref().filter(|_| is_clue(&fact.what))?;
+        let customer = state.customer.as_deref();
         let mut fitting = self.links.values().filter(|link| {
-            link.reference == clue.reference
+            link.reference == reference
                 && link.keeps_reference()
                 && link.created_at <= met_at
                 && link.account() != Some(&fact.account)
                 // Whose it is already, a reference does not change.
                 && (state.owners.is_empty() || state.owners.contains(&link.owner))
-                && link.may_lead_to(customer, clue.created, fact.at)
+                && link.may_lead_to(customer, state.created_stamp, fact.at)
         });
         let link = fitting.next()?;
         if fitting.next().is_some() {
