@@ -180,11 +180,11 @@ impl Batch<'_> {
         Ok(joined)
     }
 
-    /// Whether the account's customer is to be asked for before it is taken for this session's: of
-    /// what Mono sends by itself only one event tells whose it is, and that one may come late.
+    /// Whether the account's customer is to be asked for before it is taken for this session's: what
+    /// Mono sends by itself seldom tells whose it is, and what does may come late.
     fn is_unproven(&self, fact: &Fact, state: &AccountState, link: &LinkSession) -> bool {
-        let is_update = matches!(fact.what, What::Updated(_));
-        is_update && state.customer.is_none() && link.customer.is_some()
+        let was_asked = matches!(fact.what, What::Looked(_));
+        !was_asked && state.customer.is_none() && link.customer.is_some()
     }
 
     /// The account was unlinked: the session that waits for its data has nothing to wait for.
