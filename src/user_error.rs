@@ -114,7 +114,8 @@ user_error!(
 user_error!(
     /// The statement is not there: its job runs, or failed (code STATEMENT_NOT_READY).
     StatementNotReadyError,
-    "STATEMENT_NOT_READY"
+    "STATEMENT_NOT_READY",
+    true
 );
 
 /// It is too soon for another refresh (code SYNC_TOO_SOON).

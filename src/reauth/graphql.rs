@@ -171,9 +171,11 @@ pub struct InitiateReauthInput {
     #[graphql(default_with = "Some(ReauthMethod::HostedLink)")]
     method: Option<ReauthMethod>,
     /// Where the customer returns to from a hosted link: an http(s) URL of an origin that the gateway
-    /// allows. A widget tells your page itself and does not use it.
+    /// allows. A widget tells your page itself and does not use it. A session that is under way with
+    /// another one, or with none, is superseded.
     redirect_url: Option<String>,
-    /// Your name for it: 1 to 64 characters of A-Z, a-z, 0-9, '.', '_' and '-', used once.
+    /// Your name for it: 1 to 64 characters of A-Z, a-z, 0-9, '.', '_' and '-', used once. A session
+    /// that is under way keeps its own: go by the one that is answered.
     reference: Option<String>,
     /// Your word for this wish, 1 to 255 characters, best a UUID: repeating it within 24 hours gives
     /// the first answer, whatever became of the first one's connection.

@@ -93,7 +93,8 @@ describe('in a demo', () => {
     test(`${name}: the whole story, and its errors`, async (t) => {
       const client = await open(t, name, gateway);
       const [{ back }, { remedy }] = await Promise.all(['back.js', 'rules.js'].map(client.load));
-      const id = accounts.all[at];
+      // Of those whose data is there: another moves by itself soon after the start.
+      const id = accounts.all[[0, 1, 6, 7][at]];
       const shown = new Inbox();
       client.page(id, (account) => account && shown.put(account));
       await shown.take(1);

@@ -58,7 +58,7 @@ impl World {
     /// `known` under a new id, which is what Mono makes of an account that is linked again.
     fn again(&mut self, known: &Account) -> Account {
         let mut account = known.clone();
-        account.id = self.mint.id();
+        account.id = self.fresh_id();
         account.data_request_id = format!("AL{}", self.mint.capitals(10));
         account.needs_reauth = false;
         account.enter(DataStatus::Processing, Some(Vec::new()));

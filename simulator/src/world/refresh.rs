@@ -78,7 +78,7 @@ impl World {
     /// Begins a job.
     pub(crate) fn begin(&mut self, id: &str, kind: JobKind, months: Option<u32>) -> Job {
         let job = Job {
-            id: self.mint.id(),
+            id: self.fresh_id(),
             account: id.to_owned(),
             kind,
             state: JobState::Processing,

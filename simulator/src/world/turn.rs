@@ -24,8 +24,8 @@ impl World {
     pub(crate) fn turn(&mut self, item: Queued) -> Vec<(u64, Option<Letter>)> {
         let Queued { mut webhook, effect, copies, lost, caused_at, .. } = item;
         self.apply(&effect, &mut webhook);
-        let event_id = webhook.event_id.clone().unwrap_or_else(|| self.mint.token(20));
-        let job_id = webhook.job_id.clone().unwrap_or_else(|| self.mint.id());
+        let event_id = webhook.event_id.clone().unwrap_or_else(|| self.new_event_id());
+        let job_id = webhook.job_id.clone().unwrap_or_else(|| self.fresh_id());
         let account = self.account_or_stranger(webhook.account.as_deref().unwrap_or_default());
         let context = Context {
             era: self.era,
@@ -43,6 +43,17 @@ impl World {
             fields.remove("event_id");
         }
         (0..copies).map(|_| self.log(&webhook, &body, lost)).collect()
+    }
+
+    /// An id that no event had before, in no earlier run either: receivers remember them.
+    fn new_event_id(&mut self) -> String {
+        format!("{}{:x}", self.mint.token(9), now().timestamp_millis())
+    }
+
+    /// An id that nothing had before, in no earlier run either. What the seed makes keeps its id.
+    pub(crate) fn fresh_id(&mut self) -> String {
+        let drawn = self.mint.id();
+        format!("{}{:011x}", &drawn[..13], now().timestamp_millis() & 0xfff_ffff_ffff)
     }
 
     /// The log entry of delivery `number`; none if the world was reset since.
