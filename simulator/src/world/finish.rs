@@ -126,7 +126,8 @@ impl World {
     fn neighbour(&mut self, id: &str) -> String {
         let at = self.accounts.iter().position(|account| account.id == id).unwrap_or_default();
         if self.accounts.len() == 1 {
-            let account = seed::account(&mut self.mint, NewAccount::default(), now());
+            let mut account = seed::account(&mut self.mint, NewAccount::default(), now());
+            account.id = self.fresh_id();
             self.know_customer_of(&account);
             self.accounts.push(account);
         }

@@ -78,6 +78,7 @@ impl World {
             ..NewAccount::default()
         };
         let mut account = seed::account(&mut self.mint, new, now());
+        account.id = self.fresh_id();
         if let Some(bank) = at.cloned().or(link.bank.map(Institution::from)) {
             account.institution = bank;
         }

@@ -47,7 +47,8 @@ impl World {
 
     /// An id that no event had before, in no earlier run either: receivers remember them.
     fn new_event_id(&mut self) -> String {
-        format!("{}{:x}", self.mint.token(9), now().timestamp_millis())
+        let drawn = self.mint.token(20);
+        format!("{}{:x}", &drawn[..9], now().timestamp_millis())
     }
 
     /// An id that nothing had before, in no earlier run either. What the seed makes keeps its id.
