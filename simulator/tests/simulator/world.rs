@@ -1,6 +1,6 @@
 //! What grows from a seed.
 
-use mono_simulator::{DataStatus, NewAccount, Options, Pace, Simulator};
+use mono_simulator::{DataStatus, NewAccount, Options, Outcome, Pace, Simulator};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -21,6 +21,26 @@ async fn the_same_seed_gives_the_same_world() {
     assert_eq!(first, world(7, 10).await);
     assert_ne!(first, world(8, 10).await);
     assert_eq!(first[..3], world(7, 3).await);
+}
+
+#[tokio::test]
+async fn what_a_run_makes_has_ids_that_no_earlier_run_gave() {
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..2 {
+        let here = Here::new().await;
+        let customer = json!({ "name": "Ada Test", "email": "ada@example.test" });
+        let body =
+            json!({ "scope": "auth", "customer": customer, "meta": { "ref": "run-0000001" } });
+        assert_eq!(here.post("/v2/accounts/initiate", &body).await.status(), 200);
+        let finished = here.simulator.finish_by_reference("run-0000001", Outcome::Approve).unwrap();
+        let sent = here.simulator.deliver_all().await;
+        let events = sent.iter().filter_map(|each| each.event_id.clone());
+        for id in events.chain(finished.account) {
+            assert!(seen.insert(id.clone()), "{id} was given twice");
+        }
+        here.simulator.stop().await;
+    }
+    assert!(seen.len() >= 6, "{seen:?}");
 }
 
 #[tokio::test]
