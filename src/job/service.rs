@@ -11,7 +11,7 @@ use crate::{
     account::service::Accounts,
     caller::Caller,
     clock::Time,
-    error::{ErrorCode, chain},
+    error::ErrorCode,
     handover::{self, HandoverError},
     ids::{AccountId, JobId},
     lifecycle::{
@@ -29,10 +29,6 @@ use crate::{
         refresh::{Realtime, Synced, SyncedCode},
     },
 };
-
-/// How often, and how long apart, Mono's answer is tried to be recorded.
-const RECORD_TRIES: u32 = 60;
-const RECORD_PAUSE: Duration = Duration::from_millis(500);
 
 /// How long a repeated request waits for Mono's answer to the first, which takes 35 s at most.
 const OTHERS_ANSWER: Duration = Duration::from_secs(40);
@@ -454,24 +450,14 @@ impl Jobs {
         Ok(Asked { job, started, state, too_soon, balance: (None, None) })
     }
 
-    /// Mono starts a job once: that the writer is busy for a moment must not lose it.
+    /// Mono starts a job once: its answer is recorded with patience.
     async fn record_answer(
         &self,
         account: &AccountId,
         what: What,
     ) -> Result<AccountState, JobError> {
-        let mut tried = 0;
-        loop {
-            tried += 1;
-            match self.lifecycle().record(account.clone(), what.clone()).await {
-                Ok(recorded) => return Ok(recorded.state),
-                Err(error) if tried == RECORD_TRIES => return Err(error.into()),
-                Err(error) => {
-                    tracing::warn!(%account, cause = %chain(&error), "Mono's answer is not recorded yet; trying again");
-                    tokio::time::sleep(RECORD_PAUSE).await;
-                }
-            }
-        }
+        let record = || self.lifecycle().record(account.clone(), what.clone());
+        Ok(Lifecycle::patiently(record).await?.state)
     }
 
     /// The job of this id, if the caller may see its account.
