@@ -1,7 +1,7 @@
 //! From the log to the subscribers: what lies behind a cursor, then what comes.
 //!
 //! One task a replica reads each committed change once and hands it to whoever listens. A
-//! subscriber attaches first and reads the log second, so nothing falls between; what it hears
+//! subscriber attaches before it reads the log, so nothing falls between; what it hears
 //! twice it knows by its number. One that is too slow for its queue is not cut and loses nothing:
 //! it goes back to reading the log from where it was.
 

@@ -131,7 +131,7 @@ async fn a_list_and_a_subscription_hold_one_s_own_accounts_only() {
     ws.send(json!({ "type": "connection_init", "payload": { "authorization": format!("Bearer {mine}") } })).await;
     assert_eq!(ws.next().await["type"], "connection_ack");
     ws.subscribe("1", DATA_STATUS, json!({})).await;
-    ws.nothing_but_pong().await;
+    world.heard_by(0, 1).await;
     for account in ["other", "mine"] {
         let body = json!({ "event": "mono.events.account_updated",
             "data": { "account": { "_id": account }, "meta": { "data_status": "AVAILABLE" } } });

@@ -162,6 +162,7 @@ async fn an_income_arrives_by_webhook_and_stands_in_no_log() {
     let mut changes = world
         .subscribe(0, "subscription { jobChanged { status cause job { id } } }", json!({}))
         .await;
+    world.heard_by(0, 1).await;
     world.simulator.deliver_all().await;
     let event = changes.event().await;
     assert_eq!((&event["status"], &event["cause"]), (&json!("FINISHED"), &json!("JOB_UPDATED")));

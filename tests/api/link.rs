@@ -652,7 +652,7 @@ async fn a_session_that_a_crash_interrupted_is_not_stuck() {
     let slow = Fault::slow(60_000).path("/v2/accounts/initiate");
     world.simulator.add_fault(slow).unwrap();
     let mut ws = world.subscribe(0, LINK, json!({})).await;
-    ws.nothing_but_pong().await;
+    world.heard_by(0, 1).await;
     let body = json!({ "query": INITIATE_LINK, "variables": { "input": ada() } });
     let request = world.http().post(world.url(0, "/graphql")).json(&body).send();
     // The caller goes away, and the gateway's clock passes the time that Mono had.
@@ -682,8 +682,8 @@ async fn who_linked_an_account_hears_of_it_and_nobody_else_does() {
         ws.send(json!({ "type": "connection_init", "payload": payload })).await;
         assert_eq!(ws.next().await["type"], "connection_ack");
         ws.subscribe("1", DATA_STATUS, json!({})).await;
-        ws.nothing_but_pong().await;
         sockets.push(ws);
+        world.heard_by(0, sockets.len()).await;
     }
     let (_, payload) = ask_as(&world, &tokens[0], INITIATE_LINK, json!({ "input": ada() })).await;
     let link = payload["data"]["initiateLink"]["link"].clone();

@@ -53,7 +53,7 @@ async fn no_change_is_skipped_while_replicas_append_at_once() {
     }
     let world = World::with_replicas(2).await;
     let mut events = world.subscribe(1, DATA_STATUS, json!({})).await;
-    events.nothing_but_pong().await;
+    world.heard_by(1, 1).await;
     let send = async |gateway: usize, n: u32| {
         let body = json!({ "event": "mono.events.account_updated", "event_id": format!("g{gateway}n{n}"),
             "data": { "account": { "_id": format!("acc-{gateway}-{n}") }, "meta": { "data_status": "AVAILABLE" } } });

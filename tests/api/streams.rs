@@ -36,6 +36,11 @@ impl Sse {
 
     /// The next event with its fields, comments left out; nothing at the end.
     async fn next(&mut self) -> Option<Vec<(String, String)>> {
+        // Comments keep the connection alive, but not who waits for what never comes.
+        tokio::time::timeout(DEADLINE, self.event()).await.expect("an event")
+    }
+
+    async fn event(&mut self) -> Option<Vec<(String, String)>> {
         loop {
             if let Some((event, rest)) = self.text.split_once("\n\n") {
                 let fields: Vec<_> = event
@@ -50,8 +55,8 @@ impl Sse {
                 }
                 return Some(fields);
             }
-            let chunk = tokio::time::timeout(DEADLINE, self.body.chunk()).await.expect("an event");
-            self.text.push_str(std::str::from_utf8(&chunk.unwrap()?).unwrap());
+            let chunk = self.body.chunk().await.unwrap()?;
+            self.text.push_str(std::str::from_utf8(&chunk).unwrap());
         }
     }
 }

@@ -51,7 +51,7 @@ async fn without_an_account_all_are_heard_and_nothing_comes_first() {
     let world = World::new().await;
     changes(&world, "a", 0..1).await;
     let mut events = world.subscribe(0, DATA_STATUS, json!({})).await;
-    events.nothing_but_pong().await;
+    world.heard_by(0, 1).await;
     changes(&world, "a", 1..2).await;
     changes(&world, "b", 2..3).await;
     assert_eq!(events.event().await["account"]["id"], "a");
@@ -63,7 +63,7 @@ async fn without_an_account_all_are_heard_and_nothing_comes_first() {
 async fn an_unknown_account_is_silent_until_it_exists() {
     let world = World::new().await;
     let mut events = world.subscribe(0, DATA_STATUS, json!({ "id": "later" })).await;
-    events.nothing_but_pong().await;
+    world.heard_by(0, 1).await;
     changes(&world, "later", 0..1).await;
     let event = events.event().await;
     assert_eq!(
@@ -80,6 +80,7 @@ async fn no_snapshot_if_none_is_wanted() {
     changes(&world, "acc", 0..1).await;
     let query = "subscription { dataStatusChanged(accountId: \"acc\", snapshot: false) { kind } }";
     let mut events = world.subscribe(0, query, json!({})).await;
+    world.heard_by(0, 1).await;
     events.nothing_but_pong().await;
     world.stop().await;
 }
@@ -174,7 +175,7 @@ async fn a_reader_that_does_not_read_loses_nothing() {
     let world = World::with(|config| config.patience.ping = Duration::from_secs(600)).await;
     changes(&world, "acc", 0..1).await;
     let mut slow = world.subscribe(0, DATA_STATUS, json!({})).await;
-    slow.nothing_but_pong().await;
+    world.heard_by(0, 1).await;
     // More than its queue and the socket's buffers take.
     let account = "x".repeat(100);
     changes(&world, &account, 1..3001).await;

@@ -70,6 +70,8 @@ pub(crate) fn client() -> reqwest::Client {
     reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
+        // Longer than anything that a test waits for, and not for ever.
+        .timeout(Duration::from_secs(120))
         .build()
         .unwrap()
 }
@@ -269,6 +271,17 @@ impl World {
         ws
     }
 
+    /// Waits until so many subscriptions have their place in the log: what happens from then on
+    /// they hear.
+    pub(crate) async fn heard_by(&self, gateway: usize, listeners: usize) {
+        let wait = async {
+            while self.gateways[gateway].open_now().listeners != listeners {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, wait).await.expect("the subscriptions stand");
+    }
+
     pub(crate) async fn database(&self) -> DatabaseConnection {
         Database::connect(&self.database_url).await.expect("the database opens")
     }
@@ -378,14 +391,25 @@ impl Ws {
         next.expect("a frame comes before the deadline").map(|frame| frame.unwrap())
     }
 
+    /// The next frame that is no ping and no pong. One deadline for all of them: the server's
+    /// pings must not keep alive who waits for what never comes.
+    async fn frame_with_content(&mut self) -> Option<Message> {
+        let next = async {
+            loop {
+                match self.frame().await {
+                    Some(Message::Ping(_) | Message::Pong(_)) => {}
+                    other => return other,
+                }
+            }
+        };
+        tokio::time::timeout(DEADLINE, next).await.expect("a message comes before the deadline")
+    }
+
     /// The next message of the protocol.
     pub(crate) async fn next(&mut self) -> Value {
-        loop {
-            match self.frame().await {
-                Some(Message::Text(text)) => return serde_json::from_str(&text).unwrap(),
-                Some(Message::Ping(_) | Message::Pong(_)) => {}
-                other => panic!("a message was expected: {other:?}"),
-            }
+        match self.frame_with_content().await {
+            Some(Message::Text(text)) => serde_json::from_str(&text).unwrap(),
+            other => panic!("a message was expected: {other:?}"),
         }
     }
 
@@ -402,7 +426,7 @@ impl Ws {
     /// The code with which the server closes, after whatever it still sends.
     pub(crate) async fn closed(&mut self) -> (u16, String) {
         loop {
-            match self.frame().await {
+            match self.frame_with_content().await {
                 Some(Message::Close(Some(frame))) => {
                     assert_ne!(frame.code, CloseCode::Invalid);
                     return (frame.code.into(), frame.reason.to_string());

@@ -91,7 +91,7 @@ struct Follower {
     slot: CursorSlot,
 }
 
-/// Attaches first, then finds where to begin, then streams. The library keeps the room of whatever
+/// Finds where to begin, attaches, then streams. The library keeps the room of whatever
 /// begins a stream for as long as the stream lives: this is large, so put it into a box.
 pub(super) async fn follow(
     ctx: &Context<'_>,
@@ -112,13 +112,15 @@ pub(super) async fn follow(
         .transpose()
         .map_err(|error: BadCursor| ApiError::shown(ErrorCode::BadUserInput, &error))?;
     let feed = loaders.sources().accounts.lifecycle().feed().clone();
-    let mut listener = feed.attach(subject.clone());
     let (standing, head) = match &subject {
         Some(subject) if snapshot && after.is_none() => {
             as_it_stands(&loaders, topic, subject).await?
         }
         Some(_) | None => (None, feed.head().await.map_err(ApiError::hidden)?),
     };
+    // Whoever is counted as a listener has its place: a listener reads the log from there before
+    // it hears what is handed out, so nothing falls between.
+    let mut listener = feed.attach(subject.clone());
     let mut first = VecDeque::new();
     let now = loaders.sources().accounts.lifecycle().clock().now();
     let at_head = Cursor { epoch: head.epoch.clone(), seq: head.last };
