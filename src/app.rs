@@ -34,6 +34,7 @@ use crate::{
         deadlines,
         fact::What,
         recogniser::Recogniser,
+        retention,
         service::{Lifecycle, Tasks},
         store::StoreError,
     },
@@ -228,7 +229,9 @@ impl Gateway {
             None => Cast::default(),
         };
         let looks = deadlines::run(lifecycle.clone(), mono.clone(), database.clone());
-        let workers = vec![tokio::spawn(looks)];
+        let days = config.log_retention_days;
+        let removals = retention::run(database.clone(), clock.clone(), days);
+        let workers = vec![tokio::spawn(looks), tokio::spawn(removals)];
         let (draining, is_draining) = watch::channel(false);
         let parts = Parts {
             sources: Sources {
@@ -260,7 +263,9 @@ impl Gateway {
         let health = Health {
             database: database.clone(),
             bus,
-            tasks: [&tasks.writer, &tasks.reader, &workers[0]].map(JoinHandle::abort_handle).into(),
+            tasks: [&tasks.writer, &tasks.reader, &workers[0], &workers[1]]
+                .map(JoinHandle::abort_handle)
+                .into(),
             draining: is_draining.clone(),
             mode,
         };

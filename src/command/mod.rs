@@ -1,6 +1,7 @@
 //! What each command does.
 
 mod check;
+mod rebuild;
 mod simulator;
 
 use std::{io::Write as _, process::ExitCode};
@@ -44,6 +45,7 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
             simulator::alone(world).await
         }
         Command::Check => check::run(&cli.settings).await,
+        Command::Rebuild { check: _ } => rebuild::run(&cli.settings).await,
     }
 }
 

@@ -17,13 +17,12 @@ use crate::{
 impl Later {
     fn check(&self) -> Result<(), ConfigError> {
         let data_key = self.gateway_data_key.as_ref().map(|_| "set");
-        let asked: [(&str, Option<&str>, &[&str]); 5] = [
+        let asked: [(&str, Option<&str>, &[&str]); 4] = [
             ("NATS_URL", self.nats_url.as_deref(), &[]),
             ("GATEWAY_JWKS_URL", self.gateway_jwks_url.as_deref(), &[]),
             // Nothing is remembered yet, so both are true.
             ("GATEWAY_CACHE", self.gateway_cache.as_deref(), &["on", "off"]),
             ("GATEWAY_DATA_KEY", data_key, &[]),
-            ("GATEWAY_LOG_RETENTION_DAYS", self.gateway_log_retention_days.as_deref(), &["30"]),
         ];
         for (name, value, taken) in asked {
             if value.is_some_and(|value| !value.is_empty() && !taken.contains(&value)) {
@@ -99,6 +98,7 @@ impl Settings {
             trusted_documents: self.trusted_documents(),
             http_status: self.gateway_http_status,
             drain_ms: self.gateway_drain_ms,
+            log_retention_days: self.gateway_log_retention_days,
             migrate,
             bounds: Bounds::default(),
         })

@@ -110,6 +110,12 @@ pub enum Command {
     },
     /// Reads the settings, reaches the database and Mono, and says what is wrong.
     Check,
+    /// Derives every account's state again from the log, and compares it with what is stored.
+    Rebuild {
+        /// Only compares, and exits with 1 if anything differs. Nothing else is offered.
+        #[arg(long, required = true)]
+        check: bool,
+    },
 }
 
 /// What to do with migrations.
@@ -352,6 +358,11 @@ pub struct Settings {
         value_name = "MS"
     )]
     pub gateway_drain_ms: u64,
+    /// For how many days the logs of webhooks, facts and changes are kept, 1 to 36500. A
+    /// subscriber that comes back later than that is told to read everything again.
+    #[arg(long, env = "GATEWAY_LOG_RETENTION_DAYS", global = true, default_value_t = 30,
+        value_parser = clap::value_parser!(u32).range(1..=36_500), value_name = "DAYS")]
+    pub gateway_log_retention_days: u32,
     /// How log lines look.
     #[arg(long, env = "GATEWAY_LOG_FORMAT", global = true, value_enum, default_value = "pretty")]
     pub gateway_log_format: LogFormat,
@@ -372,8 +383,6 @@ pub struct Later {
     gateway_cache: Option<String>,
     #[arg(long, env = "GATEWAY_DATA_KEY", global = true, hide = true, hide_env_values = true)]
     gateway_data_key: Option<SecretString>,
-    #[arg(long, env = "GATEWAY_LOG_RETENTION_DAYS", global = true, hide = true)]
-    gateway_log_retention_days: Option<String>,
 }
 
 /// The gateway's settings, checked.
@@ -417,6 +426,8 @@ pub struct Config {
     pub http_status: Statuses,
     /// How long stopping may take to close streams, in milliseconds.
     pub drain_ms: u64,
+    /// For how many days the logs are kept.
+    pub log_retention_days: u32,
     /// Whether migrations are applied at the start.
     pub migrate: bool,
     /// How long connections may take over things.

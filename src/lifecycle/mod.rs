@@ -6,6 +6,7 @@
 //! locks the account, folds, appends the changes to the log and commits.
 
 pub mod deadlines;
+pub mod derived;
 pub mod fact;
 pub mod feed;
 pub mod fold;
@@ -13,7 +14,9 @@ pub mod graphql;
 pub mod job;
 pub mod link;
 mod polls;
+pub mod rebuild;
 pub mod recogniser;
+pub mod retention;
 pub mod service;
 pub mod session;
 pub mod store;

@@ -165,6 +165,7 @@ impl World {
             trusted_documents: None,
             http_status: Statuses::Audit,
             drain_ms: 200,
+            log_retention_days: 30,
             migrate: true,
             bounds: Bounds::default(),
         }
@@ -312,11 +313,17 @@ impl World {
         }
     }
 
+    /// Stops everything, and holds what the database says of each account and each link session
+    /// against what its log makes of it: whatever a test did, the state follows from the facts.
     pub(crate) async fn stop(self) {
         for gateway in self.gateways {
             gateway.stop().await;
         }
         self.simulator.stop().await;
+        let database = mono_gateway::database::Database::open(&self.database_url).await.unwrap();
+        let report = mono_gateway::lifecycle::rebuild::check(&database).await.unwrap();
+        database.close().await;
+        assert_eq!(report.different, Vec::new(), "{report:?}");
     }
 }
 

@@ -194,6 +194,27 @@ pub async fn list(
     Ok(AccountPage { accounts, has_next, total })
 }
 
+/// The ids behind `after` of all accounts that the gateway ever knew, at most `most`, in order.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn ids_after(
+    db: &impl ConnectionTrait,
+    after: Option<&AccountId>,
+    most: u64,
+) -> Result<Vec<AccountId>, StoreError> {
+    let mut find = row::Entity::find()
+        .select_only()
+        .column(row::Column::AccountId)
+        .filter(is_known())
+        .order_by_asc(row::Column::AccountId)
+        .limit(most);
+    if let Some(after) = after {
+        find = find.filter(row::Column::AccountId.gt(after.as_str()));
+    }
+    find.into_tuple::<String>().all(db).await?.iter().map(|id| account_id(id)).collect()
+}
+
 /// Accounts about which something is due at `now` and that no replica is at work on.
 ///
 /// # Errors

@@ -203,6 +203,27 @@ pub async fn erase_old_results(db: &impl ConnectionTrait, now: Time) -> Result<(
     Ok(())
 }
 
+/// Removes the rows of jobs that ended before `before`, at most `most`, and says how many there
+/// were. The newest of each kind stays in its account's state.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn trim(db: &impl ConnectionTrait, before: Time, most: u64) -> Result<u64, StoreError> {
+    let old = row::Entity::find()
+        .select_only()
+        .column(row::Column::Id)
+        .filter(row::Column::EndedAt.lt(before.timestamp_millis()))
+        .limit(most)
+        .into_tuple::<String>()
+        .all(db)
+        .await?;
+    if old.is_empty() {
+        return Ok(0);
+    }
+    let removed = row::Entity::delete_many().filter(row::Column::Id.is_in(old)).exec(db).await?;
+    Ok(removed.rows_affected)
+}
+
 fn active(job: &Job) -> Result<row::ActiveModel, StoreError> {
     let wrong = |error: serde_json::Error| StoreError::row(TABLE, job.id, error);
     Ok(row::ActiveModel {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait as _, Condition, ConnectionTrait, DbBackend, EntityTrait as _, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _,
+    QueryOrder as _, QuerySelect as _, TryIntoModel as _,
     sea_query::{Expr, OnConflict, Query, SelectStatement},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -25,8 +25,9 @@ const ALIKE: u64 = 1000;
 
 mod row {
     use sea_orm::entity::prelude::*;
+    use serde::{Deserialize, Serialize};
 
-    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel, Serialize, Deserialize)]
     #[sea_orm(table_name = "link_session")]
     pub(super) struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
@@ -265,6 +266,83 @@ pub async fn forget_customer(
     Ok(())
 }
 
+/// The ids of sessions that ended before `before` and led to no account, at most `most`.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn ended_for_nothing(
+    db: &impl ConnectionTrait,
+    before: Time,
+    most: u64,
+) -> Result<Vec<String>, StoreError> {
+    let ids = row::Entity::find()
+        .select_only()
+        .column(row::Column::Id)
+        .filter(row::Column::EndedAt.lt(before.timestamp_millis()))
+        .filter(row::Column::AccountId.is_null())
+        .limit(most)
+        .into_tuple::<String>()
+        .all(db)
+        .await?;
+    Ok(ids)
+}
+
+/// Removes these sessions if they still lead to no account, and says how many there were.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn remove(db: &impl ConnectionTrait, ids: &[String]) -> Result<u64, StoreError> {
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let removed = row::Entity::delete_many()
+        .filter(row::Column::Id.is_in(ids.iter().map(String::as_str)))
+        .filter(row::Column::AccountId.is_null())
+        .exec(db)
+        .await?;
+    Ok(removed.rows_affected)
+}
+
+/// The accounts that these sessions led to.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn accounts_of(
+    db: &impl ConnectionTrait,
+    ids: &[LinkId],
+) -> Result<Vec<AccountId>, StoreError> {
+    let accounts = row::Entity::find()
+        .select_only()
+        .column(row::Column::AccountId)
+        .filter(row::Column::Id.is_in(ids.iter().map(LinkId::to_string)))
+        .filter(row::Column::AccountId.is_not_null())
+        .into_tuple::<String>()
+        .all(db)
+        .await?;
+    let wrong = |id: &str, error| StoreError::row(TABLE, id, error);
+    accounts.iter().map(|id| AccountId::parse(id).map_err(|e| wrong(id, e))).collect()
+}
+
+/// The ids behind `after` of all sessions, at most `most`, in order.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn ids_after(
+    db: &impl ConnectionTrait,
+    after: Option<LinkId>,
+    most: u64,
+) -> Result<Vec<LinkId>, StoreError> {
+    let mut find = row::Entity::find()
+        .select_only()
+        .column(row::Column::Id)
+        .order_by_asc(row::Column::Id)
+        .limit(most);
+    if let Some(after) = after {
+        find = find.filter(row::Column::Id.gt(after.to_string()));
+    }
+    find.into_tuple::<String>().all(db).await?.iter().map(|id| link_id(id)).collect()
+}
+
 fn link_id(text: &str) -> Result<LinkId, StoreError> {
     LinkId::parse(text).map_err(|error| StoreError::row(TABLE, text, error))
 }
@@ -317,6 +395,18 @@ fn read<T: DeserializeOwned>(id: &str, word: Option<&str>) -> Result<T, StoreErr
     let word = word.ok_or_else(|| StoreError::row(TABLE, id, "a word is missing"))?;
     serde_json::from_value(serde_json::Value::String(word.to_owned()))
         .map_err(|error| StoreError::row(TABLE, id, error))
+}
+
+/// A session's row as JSON.
+pub(super) fn to_json(session: &LinkSession) -> Result<serde_json::Value, StoreError> {
+    let row = active(session)?.try_into_model()?;
+    serde_json::to_value(row).map_err(|error| StoreError::row(TABLE, session.id, error))
+}
+
+/// A session whose row was written as JSON.
+pub(super) fn from_json(json: serde_json::Value) -> Result<LinkSession, StoreError> {
+    let row = serde_json::from_value(json);
+    session(row.map_err(|error| StoreError::row(TABLE, "of a checkpoint", error))?)
 }
 
 fn session(row: row::Model) -> Result<LinkSession, StoreError> {

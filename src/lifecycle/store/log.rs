@@ -4,21 +4,17 @@ use std::collections::BTreeSet;
 
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait as _, Condition, ConnectionTrait, DbBackend, EntityTrait as _, QueryFilter as _,
+    ColumnTrait as _, ConnectionTrait, DbBackend, EntityTrait as _, QueryFilter as _,
     QueryOrder as _, QuerySelect as _,
     sea_query::Expr,
 };
 
-use super::{StoreError, accounts::time, links, owners};
+use super::{StoreError, accounts::time, checkpoints, facts, owners};
 use crate::{
     clock::Time,
     error::chain,
     ids::{AccountId, EventId, LinkId},
-    lifecycle::{
-        Change, LoggedChange, Subject,
-        fact::{Fact, What},
-        link::{LinkFact, LinkWhat},
-    },
+    lifecycle::{Change, LoggedChange, Subject},
 };
 
 /// The kind of changes whose subject is a link session: `account_id` holds its id.
@@ -57,26 +53,6 @@ mod change {
         pub(super) account_id: String,
         pub(super) kind: String,
         pub(super) change: String,
-        pub(super) at: i64,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub(super) enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
-mod fact_row {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-    #[sea_orm(table_name = "fact_log")]
-    pub(super) struct Model {
-        #[sea_orm(primary_key)]
-        pub(super) seq: i64,
-        pub(super) account_id: String,
-        pub(super) fact: String,
-        pub(super) webhook_event_id: Option<String>,
         pub(super) at: i64,
     }
 
@@ -264,78 +240,6 @@ pub async fn append_changes(
     Ok(())
 }
 
-/// A fact as it stands in the log.
-#[derive(Clone, Debug)]
-pub struct FactRow {
-    subject: String,
-    fact: String,
-    delivery: Option<EventId>,
-    at: Time,
-}
-
-impl FactRow {
-    /// A fact about an account, with the delivery that it came by.
-    ///
-    /// # Errors
-    /// [`StoreError`] if it cannot be written as JSON.
-    pub fn of_account(fact: &Fact, delivery: Option<EventId>) -> Result<Self, StoreError> {
-        let mut shown = fact.clone();
-        // A link opens a bank's door, and its session's row has it while it is of use.
-        if let What::LinkIssued { url, .. } = &mut shown.what {
-            url.clear();
-        }
-        Self::new(&fact.account, &shown, delivery, fact.at)
-    }
-
-    /// A fact about a link session.
-    ///
-    /// # Errors
-    /// [`StoreError`] if it cannot be written as JSON.
-    pub fn of_link(fact: &LinkFact, delivery: Option<EventId>) -> Result<Self, StoreError> {
-        let mut shown = fact.clone();
-        if let LinkWhat::Issued { url, .. } = &mut shown.what {
-            url.clear();
-        }
-        Self::new(&fact.link, &shown, delivery, fact.at)
-    }
-
-    /// Whether it is about this account.
-    #[must_use]
-    pub fn is_about(&self, account: &AccountId) -> bool {
-        self.subject == account.as_str()
-    }
-
-    fn new(
-        subject: &impl std::fmt::Display,
-        fact: &impl serde::Serialize,
-        delivery: Option<EventId>,
-        at: Time,
-    ) -> Result<Self, StoreError> {
-        let json = serde_json::to_string(fact);
-        let fact = json.map_err(|error| StoreError::row("fact_log", subject, error))?;
-        Ok(Self { subject: subject.to_string(), fact, delivery, at })
-    }
-}
-
-/// Appends facts.
-///
-/// # Errors
-/// [`StoreError`].
-pub async fn append_facts(db: &impl ConnectionTrait, facts: &[FactRow]) -> Result<(), StoreError> {
-    if facts.is_empty() {
-        return Ok(());
-    }
-    let rows = facts.iter().map(|row| fact_row::ActiveModel {
-        seq: NotSet,
-        account_id: Set(row.subject.clone()),
-        fact: Set(row.fact.clone()),
-        webhook_event_id: Set(row.delivery.map(|id| id.to_string())),
-        at: Set(row.at.timestamp_millis()),
-    });
-    fact_row::Entity::insert_many(rows).exec_without_returning(db).await?;
-    Ok(())
-}
-
 /// Which of these ids of Mono's the log has already.
 ///
 /// # Errors
@@ -392,19 +296,75 @@ pub async fn forget_account(
     db: &impl ConnectionTrait,
     account: &AccountId,
 ) -> Result<(), StoreError> {
-    let its_links = fact_row::Column::AccountId.in_subquery(links::ids_of(account));
-    fact_row::Entity::delete_many()
-        .filter(
-            Condition::any().add(fact_row::Column::AccountId.eq(account.as_str())).add(its_links),
-        )
-        .exec(db)
-        .await?;
+    facts::forget(db, account).await?;
+    checkpoints::forget(db, account).await?;
     delivery::Entity::update_many()
         .col_expr(delivery::Column::Body, Expr::value(Vec::<u8>::new()))
         .filter(delivery::Column::AccountId.eq(account.as_str()))
         .exec(db)
         .await?;
     Ok(())
+}
+
+/// Removes the oldest changes, at most `most`, as far as they are older than `before`, and marks how
+/// far the log is gone: a cursor from there is answered with a `RESYNC`. Says how many there were.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn trim_changes(
+    db: &impl ConnectionTrait,
+    before: Time,
+    most: u64,
+) -> Result<u64, StoreError> {
+    let rows = change::Entity::find()
+        .select_only()
+        .columns([change::Column::Seq, change::Column::At])
+        .order_by_asc(change::Column::Seq)
+        .limit(most)
+        .into_tuple::<(i64, i64)>()
+        .all(db)
+        .await?;
+    let before = before.timestamp_millis();
+    let old = rows.iter().take_while(|(_, at)| *at < before).map(|(seq, _)| *seq);
+    let Some(through) = old.last() else { return Ok(0) };
+    let removed =
+        change::Entity::delete_many().filter(change::Column::Seq.lte(through)).exec(db).await?;
+    meta::Entity::update_many()
+        .col_expr(meta::Column::TrimmedThrough, Expr::value(through))
+        .filter(meta::Column::TrimmedThrough.lt(through))
+        .exec(db)
+        .await?;
+    Ok(removed.rows_affected)
+}
+
+/// Removes the oldest deliveries, at most `most`, as far as they are older than `before`, and says
+/// how many there were.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn trim_deliveries(
+    db: &impl ConnectionTrait,
+    before: Time,
+    most: u64,
+) -> Result<u64, StoreError> {
+    // Ids sort by time of birth.
+    let rows = delivery::Entity::find()
+        .select_only()
+        .columns([delivery::Column::Id, delivery::Column::ReceivedAt])
+        .order_by_asc(delivery::Column::Id)
+        .limit(most)
+        .into_tuple::<(String, i64)>()
+        .all(db)
+        .await?;
+    let before = before.timestamp_millis();
+    let old: Vec<_> =
+        rows.into_iter().take_while(|(_, at)| *at < before).map(|(id, _)| id).collect();
+    if old.is_empty() {
+        return Ok(0);
+    }
+    let removed =
+        delivery::Entity::delete_many().filter(delivery::Column::Id.is_in(old)).exec(db).await?;
+    Ok(removed.rows_affected)
 }
 
 /// A piece of the log.

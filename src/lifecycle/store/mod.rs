@@ -4,6 +4,8 @@
 //! A row whose columns fit no state is an error, not a guess.
 
 mod accounts;
+pub mod checkpoints;
+mod facts;
 mod jobs;
 pub mod keys;
 pub mod links;
@@ -14,17 +16,21 @@ mod sessions;
 use sea_orm::DbErr;
 
 pub use accounts::{
-    AccountFilter, AccountPage, claim, list, load, load_for_update, next_deadlines, release,
-    same_bank_account, save,
+    AccountFilter, AccountPage, claim, ids_after as account_ids_after, list, load, load_for_update,
+    next_deadlines, release, same_bank_account, save,
+};
+pub use facts::{
+    FactRow, LoggedFact, Told, append_facts, facts_about, facts_of_numbers, oldest_facts,
+    remove_facts,
 };
 pub use jobs::{
     JobRows, Kept, by_id as job_by_id, erase_old_results, is_any_result_old, result as job_result,
-    take as take_job_result,
+    take as take_job_result, trim as trim_jobs,
 };
 pub use log::{
-    Delivery, FactRow, Head, Outcome, Piece, append_changes, append_facts, begin_log,
-    changes_after, changes_of_after, forget_account, head, known_event_ids, lock_log,
-    save_deliveries,
+    Delivery, Head, Outcome, Piece, append_changes, begin_log, changes_after, changes_of_after,
+    forget_account, head, known_event_ids, lock_log, save_deliveries, trim_changes,
+    trim_deliveries,
 };
 pub use owners::owned;
 pub use sessions::{

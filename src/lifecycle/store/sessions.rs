@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _,
+    QueryOrder as _, QuerySelect as _, TryIntoModel as _,
     sea_query::{Expr, OnConflict},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -24,8 +24,9 @@ const TABLE: &str = "reauth_session";
 
 mod row {
     use sea_orm::entity::prelude::*;
+    use serde::{Deserialize, Serialize};
 
-    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel, Serialize, Deserialize)]
     #[sea_orm(table_name = "reauth_session")]
     pub(super) struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
@@ -245,6 +246,18 @@ fn word<T: Serialize>(session: &Session, value: &T) -> Result<String, StoreError
 fn read<T: DeserializeOwned>(id: &str, word: &str) -> Result<T, StoreError> {
     serde_json::from_value(serde_json::Value::String(word.to_owned()))
         .map_err(|error| StoreError::row(TABLE, id, error))
+}
+
+/// A session's row as JSON.
+pub(super) fn to_json(session: &Session) -> Result<serde_json::Value, StoreError> {
+    let row = active(session)?.try_into_model()?;
+    serde_json::to_value(row).map_err(|error| StoreError::row(TABLE, session.id, error))
+}
+
+/// A session whose row was written as JSON.
+pub(super) fn from_json(json: serde_json::Value) -> Result<Session, StoreError> {
+    let row = serde_json::from_value(json);
+    session(row.map_err(|error| StoreError::row(TABLE, "of a checkpoint", error))?)
 }
 
 fn session(row: row::Model) -> Result<Session, StoreError> {

@@ -374,7 +374,9 @@ impl<'a> Batch<'a> {
             // It is forgotten: what came in this batch is not to be written after that.
             self.facts.retain(|row| !row.is_about(&fact.account));
         }
-        if (delivery.is_some() && !before.unlinked) || folded.verdict == Verdict::Applied {
+        // The log derives the state again: whatever moved it is in the log, asked for or not.
+        let moved = folded.verdict == Verdict::Applied || folded.state != before;
+        if (delivery.is_some() && !before.unlinked) || moved {
             self.facts.push(FactRow::of_account(fact, delivery)?);
         }
         let at = fact.at;

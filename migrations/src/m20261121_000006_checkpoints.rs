@@ -1,0 +1,34 @@
+//! What the facts that retention removed had made of their subjects.
+
+use sea_orm_migration::{
+    prelude::*,
+    schema::{big_integer, text},
+};
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        // `subject` is an account or a link session, as in the log of facts; `facts` counts what
+        // was removed, and `through` is the number of the last of it.
+        let table = Table::create()
+            .table("log_checkpoint")
+            .col(text("subject").primary_key())
+            .col(big_integer("through"))
+            .col(big_integer("facts"))
+            .col(text("checkpoint"))
+            .col(big_integer("updated_at"))
+            .to_owned();
+        manager.create_table(table).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.drop_table(Table::drop().table(Alias::new("log_checkpoint")).to_owned()).await
+    }
+}

@@ -1,0 +1,230 @@
+//! `fact_log`: what the state was folded from, in order.
+
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _,
+};
+
+use super::{StoreError, links};
+use crate::{
+    clock::Time,
+    ids::{AccountId, EventId},
+    lifecycle::{
+        fact::{Fact, What},
+        link::{LinkFact, LinkWhat},
+    },
+};
+
+const TABLE: &str = "fact_log";
+
+mod fact_row {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "fact_log")]
+    pub(super) struct Model {
+        #[sea_orm(primary_key)]
+        pub(super) seq: i64,
+        pub(super) account_id: String,
+        pub(super) fact: String,
+        pub(super) webhook_event_id: Option<String>,
+        pub(super) at: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(super) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// A fact as it stands in the log.
+#[derive(Clone, Debug)]
+pub struct FactRow {
+    subject: String,
+    fact: String,
+    delivery: Option<EventId>,
+    at: Time,
+}
+
+impl FactRow {
+    /// A fact about an account, with the delivery that it came by.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot be written as JSON.
+    pub fn of_account(fact: &Fact, delivery: Option<EventId>) -> Result<Self, StoreError> {
+        let mut shown = fact.clone();
+        // A link opens a bank's door, and its session's row has it while it is of use.
+        if let What::LinkIssued { url, .. } = &mut shown.what {
+            url.clear();
+        }
+        Self::new(&fact.account, &shown, delivery, fact.at)
+    }
+
+    /// A fact about a link session.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot be written as JSON.
+    pub fn of_link(fact: &LinkFact, delivery: Option<EventId>) -> Result<Self, StoreError> {
+        let mut shown = fact.clone();
+        if let LinkWhat::Issued { url, .. } = &mut shown.what {
+            url.clear();
+        }
+        Self::new(&fact.link, &shown, delivery, fact.at)
+    }
+
+    /// Whether it is about this account.
+    #[must_use]
+    pub fn is_about(&self, account: &AccountId) -> bool {
+        self.subject == account.as_str()
+    }
+
+    fn new(
+        subject: &impl std::fmt::Display,
+        fact: &impl serde::Serialize,
+        delivery: Option<EventId>,
+        at: Time,
+    ) -> Result<Self, StoreError> {
+        let json = serde_json::to_string(fact);
+        let fact = json.map_err(|error| StoreError::row(TABLE, subject, error))?;
+        Ok(Self { subject: subject.to_string(), fact, delivery, at })
+    }
+}
+
+/// Appends facts.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn append_facts(db: &impl ConnectionTrait, facts: &[FactRow]) -> Result<(), StoreError> {
+    if facts.is_empty() {
+        return Ok(());
+    }
+    let rows = facts.iter().map(|row| fact_row::ActiveModel {
+        seq: NotSet,
+        account_id: Set(row.subject.clone()),
+        fact: Set(row.fact.clone()),
+        webhook_event_id: Set(row.delivery.map(|id| id.to_string())),
+        at: Set(row.at.timestamp_millis()),
+    });
+    fact_row::Entity::insert_many(rows).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// Removes the facts that an account and its link were folded from.
+///
+/// # Errors
+/// [`StoreError`].
+pub(super) async fn forget(
+    db: &impl ConnectionTrait,
+    account: &AccountId,
+) -> Result<(), StoreError> {
+    let its_links = fact_row::Column::AccountId.in_subquery(links::ids_of(account));
+    fact_row::Entity::delete_many()
+        .filter(
+            Condition::any().add(fact_row::Column::AccountId.eq(account.as_str())).add(its_links),
+        )
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// A fact, read back.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Told {
+    /// About an account.
+    Account(Box<Fact>),
+    /// About a link session.
+    Link(Box<LinkFact>),
+}
+
+/// A fact with its place in the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LoggedFact {
+    /// Its number.
+    pub seq: i64,
+    /// The account or the link session that it is about, as text.
+    pub subject: String,
+    /// What it tells.
+    pub told: Told,
+}
+
+/// The oldest facts, at most `most`, as far as they are older than `before`: their numbers and
+/// subjects, in order.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn oldest_facts(
+    db: &impl ConnectionTrait,
+    before: Time,
+    most: u64,
+) -> Result<Vec<(i64, String)>, StoreError> {
+    let rows = fact_row::Entity::find()
+        .select_only()
+        .columns([fact_row::Column::Seq, fact_row::Column::AccountId, fact_row::Column::At])
+        .order_by_asc(fact_row::Column::Seq)
+        .limit(most)
+        .into_tuple::<(i64, String, i64)>()
+        .all(db)
+        .await?;
+    let before = before.timestamp_millis();
+    let old = rows.into_iter().take_while(|(_, _, at)| *at < before);
+    Ok(old.map(|(seq, subject, _)| (seq, subject)).collect())
+}
+
+/// The facts of these numbers that are still there, in order.
+///
+/// # Errors
+/// [`StoreError`], also for a fact that this version cannot read.
+pub async fn facts_of_numbers(
+    db: &impl ConnectionTrait,
+    numbers: &[i64],
+) -> Result<Vec<LoggedFact>, StoreError> {
+    let rows = fact_row::Entity::find()
+        .filter(fact_row::Column::Seq.is_in(numbers.iter().copied()))
+        .order_by_asc(fact_row::Column::Seq)
+        .all(db)
+        .await?;
+    rows.into_iter().map(logged).collect()
+}
+
+/// The facts about one subject behind `after`, at most `most` of them, in order.
+///
+/// # Errors
+/// [`StoreError`], also for a fact that this version cannot read.
+pub async fn facts_about(
+    db: &impl ConnectionTrait,
+    subject: &str,
+    after: i64,
+    most: u64,
+) -> Result<Vec<LoggedFact>, StoreError> {
+    let rows = fact_row::Entity::find()
+        .filter(fact_row::Column::AccountId.eq(subject))
+        .filter(fact_row::Column::Seq.gt(after))
+        .order_by_asc(fact_row::Column::Seq)
+        .limit(most)
+        .all(db)
+        .await?;
+    rows.into_iter().map(logged).collect()
+}
+
+/// Removes the facts of these numbers and says how many there were.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn remove_facts(db: &impl ConnectionTrait, numbers: &[i64]) -> Result<u64, StoreError> {
+    let removed = fact_row::Entity::delete_many()
+        .filter(fact_row::Column::Seq.is_in(numbers.iter().copied()))
+        .exec(db)
+        .await?;
+    Ok(removed.rows_affected)
+}
+
+fn logged(row: fact_row::Model) -> Result<LoggedFact, StoreError> {
+    let wrong = |error| StoreError::row(TABLE, row.seq, error);
+    // A fact of a link session names it, and one of an account that.
+    let told = match serde_json::from_str::<LinkFact>(&row.fact) {
+        Ok(fact) => Told::Link(Box::new(fact)),
+        Err(_) => Told::Account(Box::new(serde_json::from_str(&row.fact).map_err(wrong)?)),
+    };
+    Ok(LoggedFact { seq: row.seq, subject: row.account_id, told })
+}
