@@ -19,6 +19,7 @@ mod link;
 mod raw;
 mod reauth;
 mod replicas;
+mod retention;
 mod rude;
 mod rust_client;
 mod startup;
