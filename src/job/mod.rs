@@ -62,6 +62,9 @@ pub enum JobError {
     /// The same request came before, and got this.
     #[error("the request with this idempotencyKey failed: {1}")]
     OtherFailed(ErrorCode, String),
+    /// The same request came before, and it is not known what became of it.
+    #[error("the gateway stopped before it heard Mono's answer to this request; ask again")]
+    Interrupted,
     /// Mono failed.
     #[error("Mono did not take the request")]
     Mono(#[source] MonoError),
@@ -107,6 +110,7 @@ impl From<JobError> for ApiError {
             JobError::Handover(error) => error.into(),
             // The key stands for this answer.
             JobError::OtherFailed(code, _) => Self::shown(code, &error).for_good(),
+            JobError::Interrupted => Self::shown(ErrorCode::UpstreamUnavailable, &error),
             JobError::BadMonths
             | JobError::BadLoan(_)
             | JobError::TooSoon { .. }

@@ -286,6 +286,9 @@ impl Jobs {
             Verdict::Repeated(first) => {
                 let id = JobId::parse(&first.id).map_err(|_| JobError::UnknownJob)?;
                 let job = self.answered(account, id).await?;
+                if job.is_interrupted() {
+                    return Err(JobError::Interrupted);
+                }
                 asked.state = self.state_of(account).await?;
                 asked.started = !first.reused;
                 if let Some((told, failure)) =

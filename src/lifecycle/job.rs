@@ -212,6 +212,12 @@ impl Job {
         })
     }
 
+    /// Whether it was given up because Mono's answer to the request for it was never heard.
+    #[must_use]
+    pub fn is_interrupted(&self) -> bool {
+        self.failure().is_some_and(|failure| failure.code == SyncFailureCode::Interrupted)
+    }
+
     /// Whether Mono probably runs it, or ran it, though it was given up: a server that is not
     /// available has as a rule begun nothing.
     #[must_use]

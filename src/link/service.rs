@@ -153,7 +153,7 @@ impl Links {
         };
         Lifecycle::patiently(|| self.lifecycle.record_link(id, what.clone())).await?;
         match answer {
-            Ok(_) => self.by_id(id).await,
+            Ok(_) => outcome(self.by_id(id).await?),
             Err(error) => Err(LinkError::Mono(error)),
         }
     }
@@ -175,20 +175,7 @@ impl Links {
         let session = tokio::time::timeout(OTHERS_ANSWER, wait)
             .await
             .map_err(|_| LinkError::FirstFailed(ErrorCode::UpstreamTimeout, late()))??;
-        match &session.stage {
-            LinkStage::Failed { connection: None, failure } => {
-                let code = ErrorCode::parse(failure.told.as_deref().unwrap_or_default());
-                let code = code.unwrap_or(ErrorCode::UpstreamUnavailable);
-                Err(LinkError::FirstFailed(code, failure.message.clone()))
-            }
-            LinkStage::Requested
-            | LinkStage::Issued { .. }
-            | LinkStage::Connected(_)
-            | LinkStage::Completed { .. }
-            | LinkStage::Failed { .. }
-            | LinkStage::Expired { .. }
-            | LinkStage::Cancelled { .. } => Ok(session),
-        }
+        outcome(session)
     }
 
     async fn by_id(&self, id: LinkId) -> Result<LinkSession, LinkError> {
@@ -343,6 +330,24 @@ impl Links {
             return Ok(None);
         }
         Ok(self.lifecycle.link_by_reference(caller, text).await?)
+    }
+}
+
+/// What whoever asked for this session is answered once it is past asking Mono.
+fn outcome(session: LinkSession) -> Result<LinkSession, LinkError> {
+    match &session.stage {
+        LinkStage::Failed { connection: None, failure } => {
+            let code = ErrorCode::parse(failure.told.as_deref().unwrap_or_default());
+            let code = code.unwrap_or(ErrorCode::UpstreamUnavailable);
+            Err(LinkError::FirstFailed(code, failure.message.clone()))
+        }
+        LinkStage::Requested
+        | LinkStage::Issued { .. }
+        | LinkStage::Connected(_)
+        | LinkStage::Completed { .. }
+        | LinkStage::Failed { .. }
+        | LinkStage::Expired { .. }
+        | LinkStage::Cancelled { .. } => Ok(session),
     }
 }
 

@@ -30,6 +30,24 @@ fn same_failure(failure: &SyncFailure) -> ReauthError {
     ReauthError::OtherFailed(code, failure.message.clone())
 }
 
+/// What whoever asked for this session is answered once it is past asking Mono.
+fn outcome(session: Session) -> Result<Session, ReauthError> {
+    match &session.stage {
+        Stage::Failed { failure, .. } if failure.code == SyncFailureCode::NotReauthorisable => {
+            Err(ReauthError::NotReauthorisable)
+        }
+        Stage::Failed { authorized_at: None, failure } => Err(same_failure(failure)),
+        Stage::Requested
+        | Stage::LinkIssued { .. }
+        | Stage::Authorized { .. }
+        | Stage::Completed { .. }
+        | Stage::Failed { .. }
+        | Stage::Expired { .. }
+        | Stage::Cancelled { .. }
+        | Stage::Superseded { .. } => Ok(session),
+    }
+}
+
 /// What is asked for.
 #[derive(Clone, Debug)]
 pub struct Initiate {
@@ -200,7 +218,7 @@ impl Reauths {
         let record = || self.lifecycle().record(session.account.clone(), what.clone());
         Lifecycle::patiently(record).await?;
         match answer {
-            Ok(_) => self.by_id(session.id).await,
+            Ok(_) => outcome(self.by_id(session.id).await?),
             Err(MonoError::NotReauthorisable) => Err(ReauthError::NotReauthorisable),
             Err(error) => Err(ReauthError::Mono(error)),
         }
@@ -233,20 +251,7 @@ impl Reauths {
         let session = tokio::time::timeout(OTHERS_ANSWER, wait)
             .await
             .map_err(|_| ReauthError::OtherFailed(ErrorCode::UpstreamTimeout, late()))??;
-        match &session.stage {
-            Stage::Failed { failure, .. } if failure.code == SyncFailureCode::NotReauthorisable => {
-                Err(ReauthError::NotReauthorisable)
-            }
-            Stage::Failed { authorized_at: None, failure } => Err(same_failure(failure)),
-            Stage::Requested
-            | Stage::LinkIssued { .. }
-            | Stage::Authorized { .. }
-            | Stage::Completed { .. }
-            | Stage::Failed { .. }
-            | Stage::Expired { .. }
-            | Stage::Cancelled { .. }
-            | Stage::Superseded { .. } => Ok(session),
-        }
+        outcome(session)
     }
 
     async fn by_id(&self, id: ReauthId) -> Result<Session, ReauthError> {

@@ -12,6 +12,7 @@ mod documents;
 mod errors;
 mod frames;
 mod framing;
+mod idempotency;
 mod jobs;
 mod leftovers;
 mod limits;

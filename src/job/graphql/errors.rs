@@ -26,6 +26,7 @@ pub(super) fn user_error(error: &JobError) -> Option<UserError> {
         | JobError::UnknownJob
         | JobError::Handover(_)
         | JobError::OtherFailed(..)
+        | JobError::Interrupted
         | JobError::BadMonths
         | JobError::BadLoan(_)
         | JobError::NoStatement

@@ -93,9 +93,10 @@ impl Fold {
         if let Some(reason) = asks.filter(|_| !repeated) {
             self.asked_by_job(id, reason);
         }
-        let Some(job) = self.by_id(id).filter(|job| job.stage == JobStage::Requested) else {
-            return;
-        };
+        // One that was given up for want of this answer is put right by it.
+        let waits =
+            |job: &&mut Job| job.id == id && (!job.mono_was_asked() || job.is_interrupted());
+        let Some(job) = self.state.jobs.iter_mut().find(waits) else { return };
         job.mono_job = mono_job.map(str::to_owned);
         let early = job.early.take().filter(|(id, _)| Some(id.as_str()) == mono_job);
         match answer {

@@ -82,11 +82,14 @@ impl Batch<'_> {
         fact: &LinkFact,
         delivery: Option<EventId>,
     ) -> Result<Result<RecordedLink, RecordError>, StoreError> {
-        if let LinkWhat::Refused { .. } = &fact.what {
-            store::keys::forget(db, &fact.link.to_string()).await?;
-        }
         let LinkWhat::Requested(request) = &fact.what else {
-            return self.fold_link(fact, delivery).map(Ok);
+            let folded = self.fold_link(fact, delivery)?;
+            let ends = matches!(fact.what, LinkWhat::Refused { .. } | LinkWhat::TimePassed);
+            if ends && folded.session.as_ref().is_some_and(|link| !link.keeps_reference()) {
+                // Nothing came of the wish, so repeating it tries again.
+                store::keys::forget(db, &fact.link.to_string()).await?;
+            }
+            return Ok(Ok(folded));
         };
         if let Some(key) = &request.key {
             match store::keys::find(db, &request.owner, key, fact.at).await? {

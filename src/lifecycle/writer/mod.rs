@@ -3,6 +3,7 @@
 //! if the database fails, all of them are refused at once.
 
 mod linking;
+mod wishes;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -312,10 +313,12 @@ impl<'a> Batch<'a> {
                 Known::Other => return Ok(Err(RecordError::KeyReused)),
             }
         }
+        let asked_for = wishes::asked_for(self.states.get(&fact.account), &fact.what);
         let mut recorded = match self.fold(db, fact, delivery).await? {
             Ok(recorded) => recorded,
             Err(error) => return Ok(Err(error)),
         };
+        wishes::forget_keys(db, &asked_for, &recorded.state).await?;
         if let Some((owner, key)) = key_of(&fact.what) {
             let answer = match (&recorded.verdict, &fact.what) {
                 (Verdict::Applied, What::Requested(request)) => {
@@ -338,9 +341,6 @@ impl<'a> Batch<'a> {
             if let Some((id, reused)) = answer {
                 store::keys::save(db, owner, key, &Repeated { id, reused }, fact.at).await?;
             }
-        }
-        if let What::LinkRefused { id, .. } = &fact.what {
-            store::keys::forget(db, &id.to_string()).await?;
         }
         if let Some(state) = self.join(db, fact, delivery).await? {
             recorded.state = state;
