@@ -12,6 +12,7 @@ mod documents;
 mod errors;
 mod frames;
 mod framing;
+mod healing;
 mod idempotency;
 mod jobs;
 mod leftovers;

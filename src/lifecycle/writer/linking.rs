@@ -10,7 +10,7 @@ use crate::{
     clock::Time,
     ids::{AccountId, EventId, LinkId},
     lifecycle::{
-        AccountState, ChangeCause, Subject,
+        AccountState, ChangeCause, Subject, SyncFailure, SyncFailureCode,
         fact::{Fact, What},
         fold::{Repeated, Verdict},
         link::{self, LinkFact, LinkSession, LinkWhat},
@@ -245,7 +245,12 @@ impl Batch<'_> {
         if !waits || !status.is_outcome() || state.waiting.is_some() {
             return Ok(());
         }
+        // The last look ended the waiting without having shown an end.
+        let timed_out = |failure: &SyncFailure| {
+            failure.code == SyncFailureCode::TimedOut && failure.at == fact.at
+        };
         let via = match fact.what.cause() {
+            _ if state.sync.failure.as_ref().is_some_and(timed_out) => CompletionEvidence::Deadline,
             ChangeCause::DetailsRead => CompletionEvidence::DetailsRead,
             ChangeCause::Deadline => CompletionEvidence::Deadline,
             ChangeCause::AccountConnected

@@ -199,12 +199,18 @@ fn a_job_of_which_nothing_is_heard_fails_and_late_news_repairs_it() {
 }
 
 #[test]
-fn a_job_whose_request_a_crash_interrupted_does_not_stay_requested() {
+fn a_job_whose_request_seemed_interrupted_fails_and_a_late_answer_puts_it_right() {
     let story = Story::with_data().hears(What::Job(asked(JobKind::Statement, 1)));
     let story = story.waits(3 * MINUTE, None);
     assert_eq!(code(&story, JobKind::Statement), Some(SyncFailureCode::Interrupted));
     let story = story.hears(answered(1, Some("m1"), Answer::Taken));
-    assert_eq!(code(&story, JobKind::Statement), Some(SyncFailureCode::Interrupted));
+    assert_eq!(code(&story, JobKind::Statement), None);
+    assert_eq!(story.state.next_deadline(), Some(story.now() + Duration::seconds(15)));
+    // Given up, and another asked for: now it comes too late.
+    let story = Story::with_data().hears(What::Job(asked(JobKind::Statement, 1)));
+    let story = story.waits(3 * MINUTE, None).hears(What::Job(asked(JobKind::Statement, 2)));
+    let before = story.state.clone();
+    assert_eq!(story.hears(answered(1, Some("m1"), Answer::Taken)).state, before);
 }
 
 #[test]
