@@ -218,7 +218,7 @@ impl Gateway {
                 (&config.mono_base_url, &config.mono_secret_key, config.webhook_secrets.clone())
             }
         };
-        let mono = mono::Client::new(base_url, key)?;
+        let mono = mono::Client::new(base_url, key, clock.clone())?;
         let recogniser = Recogniser::new(key);
         let (lifecycle, tasks) =
             Lifecycle::start(database.clone(), clock.clone(), bus.clone(), &head, recogniser);

@@ -11,8 +11,11 @@ use async_graphql::{
     dataloader::{DataLoader, HashMapCache, Loader},
     runtime::{Timer, TokioSpawner},
 };
-use futures_util::future::{BoxFuture, join_all};
-use tokio::sync::OnceCell;
+use futures_util::{
+    future::{BoxFuture, join_all},
+    task::{FutureObj, Spawn, SpawnError},
+};
+use tokio::{runtime::Handle, sync::OnceCell, task::JoinSet};
 
 use super::{
     read::Read,
@@ -82,9 +85,31 @@ impl std::fmt::Debug for Loaders {
     }
 }
 
+/// Runs reads of Mono for as long as the request is there that wants them: nobody hears the answers
+/// to one whose caller went away.
+struct Tied {
+    handle: Handle,
+    reads: Mutex<JoinSet<()>>,
+}
+
+impl Spawn for Tied {
+    fn spawn_obj(&self, read: FutureObj<'static, ()>) -> std::result::Result<(), SpawnError> {
+        let mut reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
+        while reads.try_join_next().is_some() {}
+        reads.spawn_on(read, &self.handle);
+        Ok(())
+    }
+}
+
 fn loader<L: Send + Sync + 'static>(loader: L) -> DataLoader<L, HashMapCache> {
     let cache = HashMapCache::default();
     DataLoader::with_cache(loader, TokioSpawner::current(), YieldTimer, cache)
+}
+
+/// The same, for what asks Mono.
+fn tied<L: Send + Sync + 'static>(loader: L) -> DataLoader<L, HashMapCache> {
+    let tied = Tied { handle: Handle::current(), reads: Mutex::default() };
+    DataLoader::with_cache(loader, tied, YieldTimer, HashMapCache::default())
 }
 
 impl Loaders {
@@ -94,12 +119,12 @@ impl Loaders {
         let accounts = sources.accounts.clone();
         Self(Arc::new(Inner {
             states: loader(StateLoader(accounts.clone())),
-            details: loader(DetailsLoader(accounts.clone())),
-            pages: loader(PageLoader(sources.transactions.clone())),
+            details: tied(DetailsLoader(accounts.clone())),
+            pages: tied(PageLoader(sources.transactions.clone())),
             sessions: loader(SessionLoader(accounts.clone())),
             alike: loader(AlikeLoader { accounts: accounts.clone(), caller: caller.clone() }),
             owned: loader(OwnedLoader { accounts: accounts.clone(), caller: caller.clone() }),
-            reads: loader(ReadLoader(accounts)),
+            reads: tied(ReadLoader(accounts)),
             live: Mutex::default(),
             caller,
             sources,

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use mono_gateway::{
     app::{self, StartError},
+    clock::Clock,
     config::{Mode, Settings},
     database::Database,
     error::chain,
@@ -46,10 +47,12 @@ pub(crate) async fn run(settings: &Settings) -> ExitCode {
     }
     let mono = match config.mode {
         Mode::Demo => Ok("ok, the simulator comes with the gateway".into()),
-        Mode::Live => match Client::new(&config.mono_base_url, &config.mono_secret_key) {
-            Ok(client) => client.probe().await.map(|()| "ok".to_owned()).map_err(mend),
-            Err(error) => Err(chain(&error)),
-        },
+        Mode::Live => {
+            match Client::new(&config.mono_base_url, &config.mono_secret_key, Clock::default()) {
+                Ok(client) => client.probe().await.map(|()| "ok".to_owned()).map_err(mend),
+                Err(error) => Err(chain(&error)),
+            }
+        }
     };
     say("mono", mono);
     if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -72,7 +75,9 @@ async fn look_at(database: &Database, mode: Mode) -> Result<String, StartError> 
 fn mend(error: MonoError) -> String {
     let hint = match error {
         MonoError::Unauthorized => "copy the secret key of your app from Mono's dashboard",
-        MonoError::Unavailable => "does MONO_BASE_URL lead to Mono, and may this machine go there?",
+        MonoError::Unavailable { .. } | MonoError::NotAsked { .. } => {
+            "does MONO_BASE_URL lead to Mono, and may this machine go there?"
+        }
         MonoError::Timeout => "try again; if it stays, ask whether a firewall swallows packets",
         MonoError::NotFound
         | MonoError::Rejected(_)

@@ -422,7 +422,9 @@ impl Jobs {
                     // The bank may have been asked, and that been billed.
                     MonoError::Timeout | MonoError::BadResponse(_) => Some(self.via.every()),
                     // Perhaps nothing was heard: soon again, but not at once for ever.
-                    MonoError::Unavailable => Some(AFTER_TROUBLE),
+                    MonoError::Unavailable { .. } => Some(AFTER_TROUBLE),
+                    // Nothing was heard.
+                    MonoError::NotAsked { .. } => None,
                     MonoError::Unauthorized
                     | MonoError::NotFound
                     | MonoError::Rejected(_)
@@ -511,9 +513,10 @@ fn refusal(error: MonoError) -> SyncFailureCode {
         | MonoError::Rejected(_)
         | MonoError::NotReauthorisable
         | MonoError::RateLimited { .. } => SyncFailureCode::RequestRefused,
-        MonoError::Unavailable | MonoError::Timeout | MonoError::BadResponse(_) => {
-            SyncFailureCode::RequestUnanswered
-        }
+        MonoError::Unavailable { .. }
+        | MonoError::NotAsked { .. }
+        | MonoError::Timeout
+        | MonoError::BadResponse(_) => SyncFailureCode::RequestUnanswered,
     }
 }
 

@@ -23,7 +23,7 @@ use crate::{
     database::Database,
     error::chain,
     ids::AccountId,
-    mono::{Amount, Client, Details},
+    mono::{Amount, Client, Details, MonoError},
 };
 
 /// How often the database is asked for what is due.
@@ -193,31 +193,60 @@ impl Worker {
         jobs: &[Job],
         until: Time,
     ) -> Result<(), Failure> {
-        let mut looked = if look { self.look(account).await } else { Ok(()) };
+        let mut looked = if look { self.look(account).await } else { Ok(Asked::Yes) };
         for job in jobs {
-            let asked = ask_after(&self.lifecycle, &self.mono, job).await;
-            looked = looked.and(asked.map_err(Failure::from));
+            let asked = ask_after(&self.lifecycle, &self.mono, job).await.map_err(Failure::from);
+            looked = looked.and_then(|looked| asked.map(|asked| looked.and(asked)));
         }
         // Whatever became of the asking, a job does not run for ever.
         let now = self.lifecycle.clock().now();
         if jobs.iter().any(|job| job.is_overdue(now)) {
             self.lifecycle.record(account.clone(), What::TimePassed).await?;
         }
-        looked?;
-        Ok(store::release(self.database.writer(), account, until).await?)
+        match looked? {
+            Asked::Yes => Ok(store::release(self.database.writer(), account, until).await?),
+            // It stays due, and is taken again when this claim is over.
+            Asked::MonoIsDown => Ok(()),
+        }
     }
 
-    async fn look(&self, account: &AccountId) -> Result<(), Failure> {
+    async fn look(&self, account: &AccountId) -> Result<Asked, Failure> {
         let asked_at = self.lifecycle.clock().now();
         let what = match self.mono.account(account).await {
             Ok(details) => {
                 let banks = self.lifecycle.recogniser();
                 What::Looked(look(banks, account, &details, asked_at, true))
             }
+            // No look, unless it is the last one: nothing waits for ever.
+            Err(MonoError::NotAsked { .. }) if !self.is_over(account, asked_at).await? => {
+                return Ok(Asked::MonoIsDown);
+            }
             Err(error) => What::LookFailed { code: error.code().as_str().to_owned() },
         };
         self.lifecycle.record(account.clone(), what).await?;
-        Ok(())
+        Ok(Asked::Yes)
+    }
+
+    /// Whether the account has waited for as long as it may.
+    async fn is_over(&self, account: &AccountId, now: Time) -> Result<bool, Failure> {
+        let state = self.lifecycle.states(std::slice::from_ref(account)).await?.remove(account);
+        let waiting = state.and_then(|state| state.waiting);
+        Ok(waiting.is_none_or(|waiting| waiting.is_over(now)))
+    }
+}
+
+/// Whether Mono was asked about what is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// It was, whatever it answered.
+    Yes,
+    /// It was not, since all of it is down.
+    MonoIsDown,
+}
+
+impl Asked {
+    fn and(self, other: Self) -> Self {
+        if self == Self::Yes { other } else { self }
     }
 }
 

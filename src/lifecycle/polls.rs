@@ -1,14 +1,15 @@
 //! Asks Mono after jobs that run: what is due of them when no webhook came.
 
 use super::{
-    deadlines::look,
+    deadlines::{Asked, look},
     fact::{JobWord, What},
     job::{Job, JobKind, JobNews, JobStage, Personal},
     service::{Lifecycle, RecordError},
 };
 use crate::mono::{Client, MonoError, jobs::PdfState};
 
-/// Asks Mono how this job stands, or looks at what a refresh brought, and records it.
+/// Asks Mono how this job stands, or looks at what a refresh brought, and records it. If Mono is
+/// not asked nothing is recorded, unless the job's time is up.
 ///
 /// # Errors
 /// [`RecordError`]; then it stays due.
@@ -16,24 +17,11 @@ pub(super) async fn ask_after(
     lifecycle: &Lifecycle,
     mono: &Client,
     job: &Job,
-) -> Result<(), RecordError> {
+) -> Result<Asked, RecordError> {
     let runs = matches!(job.stage, JobStage::Processing { .. });
     let (word, result) = match job.kind {
         JobKind::Refresh if runs && job.mono_job.is_some() => (refresh(mono, job).await, None),
-        JobKind::Refresh => {
-            let asked_at = lifecycle.clock().now();
-            if let Ok(details) = mono.account(&job.account).await {
-                let looked = What::Looked(look(
-                    lifecycle.recogniser(),
-                    &job.account,
-                    &details,
-                    asked_at,
-                    false,
-                ));
-                lifecycle.record(job.account.clone(), looked).await?;
-            }
-            (Ok(None), None)
-        }
+        JobKind::Refresh => (look_at(lifecycle, mono, job).await?, None),
         JobKind::Statement => match statement(mono, job).await {
             Ok((word, url)) => (Ok(Some(word)), url),
             Err(error) => (Err(error), None),
@@ -42,13 +30,34 @@ pub(super) async fn ask_after(
         // Only a webhook tells of these.
         JobKind::Income | JobKind::Creditworthiness => (Ok(None), None),
     };
+    if matches!(word, Err(MonoError::NotAsked { .. })) && !job.is_overdue(lifecycle.clock().now()) {
+        return Ok(Asked::MonoIsDown);
+    }
     if let Err(error) = &word {
         tracing::info!(account = %job.account, job = %job.id, %error, "Mono does not say how a job stands");
     }
     let word = word.ok().flatten();
     let news = JobNews::Polled { id: job.id, word, result: Personal(result) };
     lifecycle.record(job.account.clone(), What::Job(news)).await?;
-    Ok(())
+    Ok(Asked::Yes)
+}
+
+/// Looks at what a refresh brought. A look that fails otherwise is none.
+async fn look_at(
+    lifecycle: &Lifecycle,
+    mono: &Client,
+    job: &Job,
+) -> Result<Result<Option<JobWord>, MonoError>, RecordError> {
+    let asked_at = lifecycle.clock().now();
+    match mono.account(&job.account).await {
+        Ok(details) => {
+            let shown = look(lifecycle.recogniser(), &job.account, &details, asked_at, false);
+            lifecycle.record(job.account.clone(), What::Looked(shown)).await?;
+            Ok(Ok(None))
+        }
+        Err(error @ MonoError::NotAsked { .. }) => Ok(Err(error)),
+        Err(_) => Ok(Ok(None)),
+    }
 }
 
 async fn refresh(mono: &Client, job: &Job) -> Result<Option<JobWord>, MonoError> {

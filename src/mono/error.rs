@@ -32,7 +32,16 @@ pub enum MonoError {
     },
     /// 5xx, refused, reset.
     #[error("Mono is not available")]
-    Unavailable,
+    Unavailable {
+        /// When Mono says it is worth trying again, in milliseconds.
+        retry_after_ms: Option<u64>,
+    },
+    /// It was not asked: all of it is down, and calls fail at once until it answers again.
+    #[error("Mono is not available; it is asked again in a moment")]
+    NotAsked {
+        /// When it may be asked again, in milliseconds.
+        retry_after_ms: u64,
+    },
     /// No answer within the deadline.
     #[error("Mono did not answer in time")]
     Timeout,
@@ -52,29 +61,24 @@ impl MonoError {
                 ErrorCode::UpstreamRejected
             }
             Self::RateLimited { .. } => ErrorCode::UpstreamRateLimited,
-            Self::Unavailable => ErrorCode::UpstreamUnavailable,
+            Self::Unavailable { .. } | Self::NotAsked { .. } => ErrorCode::UpstreamUnavailable,
             Self::Timeout => ErrorCode::UpstreamTimeout,
             Self::BadResponse(_) => ErrorCode::UpstreamBadResponse,
         }
-    }
-
-    /// Whether the same read may succeed a moment later.
-    #[must_use]
-    pub fn is_passing(self) -> bool {
-        matches!(self, Self::Unavailable | Self::RateLimited { .. })
     }
 }
 
 impl From<MonoError> for ApiError {
     fn from(error: MonoError) -> Self {
         let retry_after_ms = match error {
-            MonoError::RateLimited { retry_after_ms } => retry_after_ms,
+            MonoError::RateLimited { retry_after_ms }
+            | MonoError::Unavailable { retry_after_ms } => retry_after_ms,
+            MonoError::NotAsked { retry_after_ms } => Some(retry_after_ms),
             MonoError::Unauthorized
             | MonoError::NotFound
             | MonoError::Rejected(_)
             | MonoError::NoWebhook
             | MonoError::NotReauthorisable
-            | MonoError::Unavailable
             | MonoError::Timeout
             | MonoError::BadResponse(_) => None,
         };

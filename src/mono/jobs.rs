@@ -76,7 +76,7 @@ impl Client {
     /// [`MonoError`].
     pub async fn job_status(&self, id: &AccountId, job: &str) -> Result<String, MonoError> {
         let path = format!("/v2/accounts/{}/jobs/{}", segment(id.as_str())?, segment(job)?);
-        decode_job_status(&self.read(&path).await?)
+        decode_job_status(&self.read(Some(id), &path).await?)
     }
 
     /// `GET /v2/accounts/{id}/statement?output=pdf`: has a PDF of the last `months` made, 1 to 12.
@@ -88,9 +88,9 @@ impl Client {
         id: &AccountId,
         months: u32,
     ) -> Result<StatementPdf, MonoError> {
-        let id = segment(id.as_str())?;
-        let path = format!("/v2/accounts/{id}/statement?period=last{months}months&output=pdf");
-        StatementPdf::decode(&self.start_by_get(&path).await?)
+        let account = segment(id.as_str())?;
+        let path = format!("/v2/accounts/{account}/statement?period=last{months}months&output=pdf");
+        StatementPdf::decode(&self.start_by_get(id, &path).await?)
     }
 
     /// `GET /v2/accounts/{id}/statement/jobs/{job}`: how a statement stands.
@@ -104,7 +104,7 @@ impl Client {
     ) -> Result<StatementPdf, MonoError> {
         let path =
             format!("/v2/accounts/{}/statement/jobs/{}", segment(id.as_str())?, segment(job)?);
-        StatementPdf::decode(&self.read(&path).await?)
+        StatementPdf::decode(&self.read(Some(id), &path).await?)
     }
 
     /// `GET /v2/accounts/{id}/income`: starts finding the income of the last `months`.
@@ -114,7 +114,7 @@ impl Client {
     pub async fn start_income(&self, id: &AccountId, months: Option<u32>) -> Result<(), MonoError> {
         let query = months.map(|months| format!("?period={months}")).unwrap_or_default();
         let path = format!("/v2/accounts/{}/income{query}", segment(id.as_str())?);
-        self.start_by_get(&path).await.map(|_| ())
+        self.start_by_get(id, &path).await.map(|_| ())
     }
 
     /// `POST /v2/accounts/{id}/creditworthiness`: starts assessing whether a loan can be afforded.
@@ -134,7 +134,7 @@ impl Client {
             "run_credit_check": loan.run_credit_check,
         });
         let path = format!("/v2/accounts/{}/creditworthiness", segment(id.as_str())?);
-        self.write(&path, Some(body.to_string())).await.map(|_| ())
+        self.write(Some(id), &path, Some(body.to_string())).await.map(|_| ())
     }
 
     /// `POST /v2/accounts/{id}/transactions/categorise`: starts giving transactions their
@@ -144,7 +144,7 @@ impl Client {
     /// [`MonoError`].
     pub async fn start_categorisation(&self, id: &AccountId) -> Result<Started, MonoError> {
         let path = format!("/v2/accounts/{}/transactions/categorise", segment(id.as_str())?);
-        Started::decode(&self.write(&path, Some("{}".to_owned())).await?)
+        Started::decode(&self.write(Some(id), &path, Some("{}".to_owned())).await?)
     }
 
     /// `GET /v2/enrichments/record/{job}`: Mono's word for how an enrichment stands; kept 1 h.
@@ -153,7 +153,7 @@ impl Client {
     /// [`MonoError`].
     pub async fn enrichment_status(&self, job: &str) -> Result<String, MonoError> {
         let path = format!("/v2/enrichments/record/{}", segment(job)?);
-        decode_job_status(&self.read(&path).await?)
+        decode_job_status(&self.read(None, &path).await?)
     }
 }
 

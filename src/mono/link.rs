@@ -71,7 +71,7 @@ impl Client {
     /// [`MonoError`].
     pub async fn initiate_link(&self, link: &NewLink) -> Result<HostedLink, MonoError> {
         HostedLink::decode(
-            &self.write("/v2/accounts/initiate", Some(link.body().to_string())).await?,
+            &self.write(None, "/v2/accounts/initiate", Some(link.body().to_string())).await?,
         )
     }
 
@@ -83,7 +83,7 @@ impl Client {
     /// [`MonoError::Rejected`] for a code that Mono does not take.
     pub async fn exchange(&self, code: &str) -> Result<AccountId, MonoError> {
         let body = json!({ "code": code }).to_string();
-        exchanged(&self.write("/v2/accounts/auth", Some(body)).await?)
+        exchanged(&self.write(None, "/v2/accounts/auth", Some(body)).await?)
     }
 
     /// `POST /v2/accounts/{id}/unlink`: Mono forgets the account and its authorisation.
@@ -92,7 +92,7 @@ impl Client {
     /// [`MonoError`].
     pub async fn unlink(&self, id: &AccountId) -> Result<(), MonoError> {
         let path = format!("/v2/accounts/{}/unlink", segment(id.as_str())?);
-        self.write(&path, None).await.map(|_| ())
+        self.write(Some(id), &path, None).await.map(|_| ())
     }
 }
 

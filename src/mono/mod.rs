@@ -5,30 +5,32 @@
 //!
 //! Source: Mono docs, read 2026; every shape has a fixture in `tests/fixtures/mono`.
 
+mod breaker;
 pub mod data;
 pub mod error;
 pub mod jobs;
 pub mod link;
 pub mod model;
 pub mod refresh;
+mod transport;
 mod widget;
 pub mod wire;
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use reqwest::{
-    Method, StatusCode,
-    header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
+    Method,
+    header::{ACCEPT, HeaderMap, HeaderName, HeaderValue},
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
-use tokio::{sync::Semaphore, time::Instant};
 
 pub use error::MonoError;
 pub use model::{Amount, Details, HostedLink, Institution, Next, Transaction, TransactionPage};
 
-use crate::ids::AccountId;
+use crate::{clock::Clock, ids::AccountId};
+use transport::{Again, Call, Reply, Transport};
 
 const KEY: HeaderName = HeaderName::from_static("mono-sec-key");
 
@@ -40,15 +42,6 @@ const READ: Duration = Duration::from_secs(10);
 
 /// How long a request that changes something may take.
 const WRITE: Duration = Duration::from_secs(15);
-
-/// The largest body that is read.
-const LARGEST_BODY: usize = 8 * 1024 * 1024;
-
-/// How many calls may be under way at once.
-const AT_ONCE: usize = 128;
-
-/// How often a read is tried.
-const TRIES: u32 = 3;
 
 /// The client cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -86,14 +79,7 @@ pub struct TransactionQuery {
 /// Asks Mono. Clones share connections.
 #[derive(Clone, Debug)]
 pub struct Client {
-    inner: Arc<Inner>,
-}
-
-#[derive(Debug)]
-struct Inner {
-    http: reqwest::Client,
-    base: String,
-    permits: Semaphore,
+    transport: Arc<Transport>,
 }
 
 impl Client {
@@ -101,7 +87,7 @@ impl Client {
     ///
     /// # Errors
     /// [`BuildError`].
-    pub fn new(base_url: &str, key: &SecretString) -> Result<Self, BuildError> {
+    pub fn new(base_url: &str, key: &SecretString, clock: Clock) -> Result<Self, BuildError> {
         let url = url::Url::parse(base_url).map_err(|_| BuildError::BaseUrl)?;
         let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
         let versioned = url.path().trim_end_matches('/').rsplit('/').next().is_some_and(|last| {
@@ -131,7 +117,7 @@ impl Client {
             .build()
             .map_err(BuildError::Http)?;
         let base = url.as_str().trim_end_matches('/').to_owned();
-        Ok(Self { inner: Arc::new(Inner { http, base, permits: Semaphore::new(AT_ONCE) }) })
+        Ok(Self { transport: Arc::new(Transport::new(http, base, clock)) })
     }
 
     /// `GET /v2/accounts/{id}`: the account's details and how far its data is.
@@ -139,7 +125,8 @@ impl Client {
     /// # Errors
     /// [`MonoError`].
     pub async fn account(&self, id: &AccountId) -> Result<Details, MonoError> {
-        Details::decode(&self.read(&format!("/v2/accounts/{}", segment(id.as_str())?)).await?)
+        let path = format!("/v2/accounts/{}", segment(id.as_str())?);
+        Details::decode(&self.read(Some(id), &path).await?)
     }
 
     /// `GET /v2/accounts/{id}/transactions`: one page of its transactions.
@@ -157,7 +144,7 @@ impl Client {
             path.push('?');
             path.push_str(&query);
         }
-        TransactionPage::decode(&self.read(&path).await?)
+        TransactionPage::decode(&self.read(Some(id), &path).await?)
     }
 
     /// `POST /v2/accounts/initiate`, scope `reauth`: a link that the customer opens.
@@ -181,7 +168,8 @@ impl Client {
         if let Some(url) = redirect_url {
             body["redirect_url"] = json!(url);
         }
-        HostedLink::decode(&self.write("/v2/accounts/initiate", Some(body.to_string())).await?)
+        let body = Some(body.to_string());
+        HostedLink::decode(&self.write(Some(id), "/v2/accounts/initiate", body).await?)
     }
 
     /// Whether Mono answers and takes our key.
@@ -189,195 +177,52 @@ impl Client {
     /// # Errors
     /// [`MonoError`].
     pub async fn probe(&self) -> Result<(), MonoError> {
-        match self.read("/v2/accounts?limit=1").await {
+        match self.read(None, "/v2/accounts?limit=1").await {
             // The path is known from clients' code only: any answer but a refusal of the key is one.
             Ok(_) | Err(MonoError::NotFound | MonoError::Rejected(_)) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    /// A read, tried again while that is of use and fits the deadline.
-    async fn read(&self, path: &str) -> Result<Bytes, MonoError> {
-        let deadline = Instant::now() + READ;
-        let mut tried = 0;
-        loop {
-            tried += 1;
-            let result =
-                tokio::time::timeout_at(deadline, self.send(Method::GET, path, None)).await;
-            let error = match result.unwrap_or(Err(Failure::of(MonoError::Timeout))) {
-                Ok(body) => return Ok(body),
-                Err(failure) => failure.error,
-            };
-            let pause = pause(error, tried);
-            if tried == TRIES || !error.is_passing() || Instant::now() + pause >= deadline {
-                return Err(error);
-            }
-            tokio::time::sleep(pause).await;
-        }
+    /// A read, tried again while that is of use and fits the deadline. `account` is the one that it
+    /// is about.
+    async fn read(&self, account: Option<&AccountId>, path: &str) -> Result<Bytes, MonoError> {
+        let (method, headers) = (Method::GET, HeaderMap::new());
+        let (within, again) = (READ, Again::WhilePassing);
+        let call = Call { method, path, headers, body: None, account, within, again };
+        self.transport.send(&call).await?.success()
     }
 
     /// A request that changes something: tried again only if nothing of it was sent.
-    async fn write(&self, path: &str, body: Option<String>) -> Result<Bytes, MonoError> {
-        let deadline = Instant::now() + WRITE;
-        let mut tried = 0;
-        loop {
-            tried += 1;
-            let send = self.send(Method::POST, path, body.clone());
-            let result = tokio::time::timeout_at(deadline, send).await;
-            let failure = match result.unwrap_or(Err(Failure::of(MonoError::Timeout))) {
-                Ok(body) => return Ok(body),
-                Err(failure) => failure,
-            };
-            let pause = pause(failure.error, tried);
-            if tried == TRIES || failure.sent || Instant::now() + pause >= deadline {
-                return Err(failure.error);
-            }
-            tokio::time::sleep(pause).await;
-        }
+    async fn write(
+        &self,
+        account: Option<&AccountId>,
+        path: &str,
+        body: Option<String>,
+    ) -> Result<Bytes, MonoError> {
+        self.start(Method::POST, account, path, HeaderMap::new(), body, WRITE).await?.success()
     }
 
     /// A GET that starts something: tried again only if nothing of it was sent.
-    async fn start_by_get(&self, path: &str) -> Result<Bytes, MonoError> {
-        let reply = self.once(Method::GET, path, HeaderMap::new(), None, WRITE).await?;
-        if reply.status.is_success() { Ok(reply.body) } else { Err(reply.refusal()) }
+    async fn start_by_get(&self, account: &AccountId, path: &str) -> Result<Bytes, MonoError> {
+        let headers = HeaderMap::new();
+        self.start(Method::GET, Some(account), path, headers, None, WRITE).await?.success()
     }
 
     /// A request that starts something, whatever its method: tried again only if nothing of it was
     /// sent. The answer comes whole, whatever its status.
-    async fn once(
+    async fn start(
         &self,
         method: Method,
+        account: Option<&AccountId>,
         path: &str,
         headers: HeaderMap,
         body: Option<String>,
         within: Duration,
     ) -> Result<Reply, MonoError> {
-        let deadline = Instant::now() + within;
-        let mut tried = 0;
-        loop {
-            tried += 1;
-            let send = self.ask(method.clone(), path, headers.clone(), body.clone());
-            let result = tokio::time::timeout_at(deadline, send).await;
-            let failure = match result.unwrap_or(Err(Failure::of(MonoError::Timeout))) {
-                Ok(reply) => return Ok(reply),
-                Err(failure) => failure,
-            };
-            let pause = pause(failure.error, tried);
-            if tried == TRIES || failure.sent || Instant::now() + pause >= deadline {
-                return Err(failure.error);
-            }
-            tokio::time::sleep(pause).await;
-        }
+        let again = Again::IfUnsent;
+        self.transport.send(&Call { method, path, headers, body, account, within, again }).await
     }
-
-    async fn send(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<String>,
-    ) -> Result<Bytes, Failure> {
-        let reply = self.ask(method, path, HeaderMap::new(), body).await?;
-        if reply.status.is_success() { Ok(reply.body) } else { Err(Failure::of(reply.refusal())) }
-    }
-
-    async fn ask(
-        &self,
-        method: Method,
-        path: &str,
-        headers: HeaderMap,
-        body: Option<String>,
-    ) -> Result<Reply, Failure> {
-        let _permit = self.inner.permits.acquire().await;
-        metrics::counter!("mono_gateway_upstream_calls_total", "method" => method.to_string())
-            .increment(1);
-        let mut request = self.inner.http.request(method, format!("{}{path}", self.inner.base));
-        request = request.headers(headers);
-        if let Some(body) = body {
-            request = request.header(CONTENT_TYPE, "application/json").body(body);
-        }
-        let mut response = request.send().await.map_err(|error| Failure {
-            // A connection that does not come about is worth another try; silence is not.
-            error: if error.is_timeout() && !error.is_connect() {
-                MonoError::Timeout
-            } else {
-                MonoError::Unavailable
-            },
-            sent: !error.is_connect(),
-        })?;
-        let status = response.status();
-        let headers = std::mem::take(response.headers_mut());
-        let mut bytes = BytesMut::new();
-        loop {
-            match response.chunk().await {
-                Ok(Some(chunk)) if bytes.len() + chunk.len() > LARGEST_BODY => {
-                    return Err(Failure::of(MonoError::BadResponse("it is larger than 8 MiB")));
-                }
-                Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
-                Ok(None) => break,
-                Err(_) if status.is_success() => {
-                    return Err(Failure::of(MonoError::BadResponse("it broke off")));
-                }
-                Err(_) => break,
-            }
-        }
-        Ok(Reply { status, headers, body: bytes.freeze() })
-    }
-}
-
-/// An answer of Mono's, whatever its status.
-struct Reply {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Bytes,
-}
-
-impl Reply {
-    /// What an answer that is no success means.
-    fn refusal(&self) -> MonoError {
-        refusal(self.status, retry_after(&self.headers), &self.body)
-    }
-}
-
-/// A call that failed, and whether Mono may have heard it.
-struct Failure {
-    error: MonoError,
-    sent: bool,
-}
-
-impl Failure {
-    fn of(error: MonoError) -> Self {
-        Self { error, sent: true }
-    }
-}
-
-fn refusal(status: StatusCode, retry_after_ms: Option<u64>, body: &[u8]) -> MonoError {
-    match status.as_u16() {
-        401 => MonoError::Unauthorized,
-        400..=499 if jobs::is_no_webhook(body) => MonoError::NoWebhook,
-        404 if !model::is_not_reauthorisable(body) => MonoError::NotFound,
-        429 => MonoError::RateLimited { retry_after_ms },
-        400..=499 if model::is_not_reauthorisable(body) => MonoError::NotReauthorisable,
-        code @ 400..=499 => MonoError::Rejected(code),
-        500..=599 => MonoError::Unavailable,
-        300..=399 => MonoError::BadResponse("it is a redirect"),
-        _ => MonoError::BadResponse("its status is none that Mono documents"),
-    }
-}
-
-/// How long to wait before trying again: what Mono asks for, or longer each time, never quite the
-/// same, so that callers that failed together do not come back together.
-fn pause(error: MonoError, tried: u32) -> Duration {
-    if let MonoError::RateLimited { retry_after_ms: Some(ms) } = error {
-        return Duration::from_millis(ms);
-    }
-    let most = 100 * 2_u64.pow(tried);
-    Duration::from_millis(rand::random_range(most / 2..=most))
-}
-
-fn retry_after(headers: &HeaderMap) -> Option<u64> {
-    let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    // Longer than a day is no advice.
-    (seconds <= 86_400).then_some(seconds * 1000)
 }
 
 /// An id as one segment of a path: everything but letters and digits is escaped.

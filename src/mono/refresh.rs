@@ -74,7 +74,7 @@ impl Client {
     pub async fn realtime(&self, id: &AccountId, part: &str) -> Result<Realtime, MonoError> {
         let path = format!("/v2/accounts/{}/{part}", segment(id.as_str())?);
         let headers = HeaderMap::from_iter([(REALTIME, HeaderValue::from_static("true"))]);
-        let reply = self.once(Method::GET, &path, headers, None, REFRESH).await?;
+        let reply = self.start(Method::GET, Some(id), &path, headers, None, REFRESH).await?;
         let read = Realtime::read(&reply.headers);
         if reply.status.is_success() {
             return read.with_body(&reply.body);
@@ -94,7 +94,8 @@ impl Client {
         let query = if allow_incomplete { "?allow_incomplete_statement=true" } else { "" };
         let path = format!("/accounts/{}/sync{query}", segment(id.as_str())?);
         let body = Some("{}".to_owned());
-        let reply = self.once(Method::POST, &path, HeaderMap::new(), body, REFRESH).await?;
+        let (method, headers) = (Method::POST, HeaderMap::new());
+        let reply = self.start(method, Some(id), &path, headers, body, REFRESH).await?;
         if !reply.status.is_success() {
             // Documented as 2xx by inference only: a code is a code.
             return match Synced::decode(&reply.body) {

@@ -1,8 +1,9 @@
 //! Decoding against the fixtures, each of which says what is to be read from it.
 
+use reqwest::StatusCode;
 use serde_json::Value;
 
-use super::*;
+use super::{transport::refusal, *};
 
 pub(super) fn fixture(file: &str) -> Vec<u8> {
     let path = format!("{}/tests/fixtures/mono/{file}", env!("CARGO_MANIFEST_DIR"));

@@ -30,7 +30,8 @@ impl Client {
     /// [`MonoError`]; [`MonoError::NotReauthorisable`] if Mono says so, in an answer of success
     /// or in an error.
     pub async fn reauth_token(&self, id: &AccountId) -> Result<String, MonoError> {
-        token(&self.write(&format!("/accounts/{}/reauthorise", segment(id.as_str())?), None).await?)
+        let path = format!("/accounts/{}/reauthorise", segment(id.as_str())?);
+        token(&self.write(Some(id), &path, None).await?)
     }
 }
 

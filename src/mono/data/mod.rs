@@ -112,7 +112,7 @@ fn average(raw: &Raw) -> Fraction {
 impl Client {
     /// `GET /v2/accounts/{id}/{what}`, and nothing else in the path.
     async fn read_of(&self, id: &AccountId, what: &str) -> Result<bytes::Bytes, MonoError> {
-        self.read(&format!("/v2/accounts/{}/{what}", segment(id.as_str())?)).await
+        self.read(Some(id), &format!("/v2/accounts/{}/{what}", segment(id.as_str())?)).await
     }
 
     /// `GET /v2/accounts/{id}/identity`. Nothing if the bank does not tell.
@@ -178,7 +178,7 @@ impl Client {
     /// # Errors
     /// [`MonoError`].
     pub async fn customer(&self, id: &str) -> Result<Customer, MonoError> {
-        Customer::decode(&self.read(&format!("/v2/customers/{}", segment(id)?)).await?)
+        Customer::decode(&self.read(None, &format!("/v2/customers/{}", segment(id)?)).await?)
     }
 
     /// `GET /v3/institutions`: the banks that can be linked.
@@ -190,7 +190,7 @@ impl Client {
         query: &InstitutionQuery,
     ) -> Result<Vec<super::Institution>, MonoError> {
         let path = format!("/v3/institutions?{}", query.encode());
-        institutions::decode_list(&self.read(path.trim_end_matches('?')).await?)
+        institutions::decode_list(&self.read(None, path.trim_end_matches('?')).await?)
     }
 }
 
