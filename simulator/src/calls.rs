@@ -75,6 +75,10 @@ impl Calls {
         self.counts.clone()
     }
 
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
     pub(crate) fn most_in_flight(&self) -> usize {
         self.most_in_flight
     }

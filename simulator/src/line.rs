@@ -6,7 +6,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll},
 };
@@ -20,17 +20,39 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// Accepts connections and gives each its [`Switch`].
-pub(crate) struct Door(pub(crate) TcpListener);
+/// Accepts connections, gives each its [`Switch`] and counts what they write.
+pub(crate) struct Door {
+    /// Where they come in.
+    pub(crate) listener: TcpListener,
+    /// How many bytes went out, over all of them.
+    pub(crate) written: Arc<AtomicU64>,
+}
 
-/// Cuts the connection that it belongs to.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Switch(Arc<AtomicBool>);
+/// Cuts the connection that it belongs to. Holds how much may still be written.
+#[derive(Clone, Debug)]
+pub(crate) struct Switch(Arc<AtomicU64>);
+
+impl Default for Switch {
+    fn default() -> Self {
+        Self(Arc::new(AtomicU64::new(u64::MAX)))
+    }
+}
 
 impl Switch {
-    /// Lets nothing more out: the next write resets the connection.
-    pub(crate) fn cut(&self) {
-        self.0.store(true, Ordering::Release);
+    /// Lets this many bytes out and nothing more: the next write resets the connection.
+    pub(crate) fn cut_after(&self, bytes: u64) {
+        self.0.store(bytes, Ordering::Release);
+    }
+
+    fn left(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    fn wrote(&self, bytes: u64) {
+        let left = self.left();
+        if left != u64::MAX {
+            self.cut_after(left.saturating_sub(bytes));
+        }
     }
 }
 
@@ -45,15 +67,15 @@ impl Listener for Door {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Line, SocketAddr) {
-        let (stream, from) = Listener::accept(&mut self.0).await;
+        let (stream, from) = Listener::accept(&mut self.listener).await;
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
-        (Line { stream, switch: Switch::default() }, from)
+        (Line { stream, switch: Switch::default(), written: self.written.clone() }, from)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        self.listener.local_addr()
     }
 }
 
@@ -61,16 +83,27 @@ impl Listener for Door {
 pub(crate) struct Line {
     stream: TcpStream,
     switch: Switch,
+    written: Arc<AtomicU64>,
 }
 
 impl Line {
-    fn check(&self) -> io::Result<()> {
-        if !self.switch.0.load(Ordering::Acquire) {
-            return Ok(());
+    /// How much may be written, if anything may.
+    fn room(&self) -> io::Result<usize> {
+        let left = self.switch.left();
+        if left > 0 {
+            return Ok(usize::try_from(left).unwrap_or(usize::MAX));
         }
         // Closing without lingering sends RST instead of FIN.
         self.stream.set_zero_linger()?;
         Err(io::ErrorKind::ConnectionReset.into())
+    }
+
+    fn count(&self, wrote: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(bytes)) = wrote {
+            self.written.fetch_add(bytes as u64, Ordering::Relaxed);
+            self.switch.wrote(bytes as u64);
+        }
+        wrote
     }
 }
 
@@ -90,8 +123,9 @@ impl AsyncWrite for Line {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.check()?;
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let room = self.room()?;
+        let wrote = Pin::new(&mut self.stream).poll_write(cx, &buf[..buf.len().min(room)]);
+        self.count(wrote)
     }
 
     fn poll_write_vectored(
@@ -99,8 +133,15 @@ impl AsyncWrite for Line {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.check()?;
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let room = self.room()?;
+        let stream = Pin::new(&mut self.stream);
+        let wrote = if room == usize::MAX {
+            stream.poll_write_vectored(cx, bufs)
+        } else {
+            let first = bufs.iter().find(|buf| !buf.is_empty()).map_or(&[][..], |buf| &**buf);
+            stream.poll_write(cx, &first[..first.len().min(room)])
+        };
+        self.count(wrote)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -4,7 +4,10 @@ use std::{
     fmt,
     future::Future,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -32,6 +35,7 @@ struct Core {
     world: Mutex<World>,
     tasks: Mutex<JoinSet<()>>,
     stopping: watch::Sender<bool>,
+    written: Arc<AtomicU64>,
 }
 
 impl fmt::Debug for Simulator {
@@ -69,6 +73,7 @@ impl Simulator {
             world: Mutex::new(world),
             tasks: Mutex::default(),
             stopping: watch::Sender::new(false),
+            written: Arc::default(),
         }));
         simulator.serve(listener);
         simulator.wake();
@@ -80,13 +85,14 @@ impl Simulator {
             .merge(page::router())
             .merge(control::http::router())
             .with_state(self.clone());
+        let door = Door { listener, written: self.0.written.clone() };
         let service = router.into_make_service_with_connect_info::<Switch>();
         let mut stopping = self.0.stopping.subscribe();
         let stopped = async move {
             // An error means that there is nobody left who could ask for a stop.
             let _asked = stopping.wait_for(|stop| *stop).await;
         };
-        let server = axum::serve(Door(listener), service).with_graceful_shutdown(stopped);
+        let server = axum::serve(door, service).with_graceful_shutdown(stopped);
         self.spawn(async move {
             if let Err(error) = server.await {
                 tracing::error!(%error, "the simulator's server ended");
@@ -114,6 +120,11 @@ impl Simulator {
     /// The key that callers must send in `mono-sec-key`.
     pub fn secret_key(&self) -> &str {
         &self.0.options.secret_key
+    }
+
+    /// How many bytes it has written to its callers.
+    pub fn bytes_written(&self) -> u64 {
+        self.0.written.load(Ordering::Relaxed)
     }
 
     /// What webhooks carry in `mono-webhook-secret`.

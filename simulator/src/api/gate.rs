@@ -7,10 +7,11 @@ use axum::{
     Json,
     body::{Body, to_bytes},
     extract::{ConnectInfo, Request, State},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderValue, StatusCode, header, response::Parts},
     middleware::Next,
-    response::{IntoResponse, Response},
+    response::{Html, IntoResponse, Response},
 };
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::{
@@ -82,23 +83,45 @@ pub(crate) async fn gate(
         }
     }
     let request = Request::from_parts(parts, Body::from(bytes));
-    match wrong {
-        None => next.run(request).await,
-        Some(fault) if fault.kind == FaultKind::Truncated => {
-            truncated(next.run(request).await).await
+    let Some(fault) = wrong else { return next.run(request).await };
+    match fault.kind {
+        FaultKind::Truncated => truncated(next.run(request).await, fault.chunked).await,
+        FaultKind::Drip => {
+            let every = Duration::from_millis(fault.delay_ms.unwrap_or_default());
+            let (mut parts, whole) = taken_apart(next.run(request).await).await;
+            parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(whole.len()));
+            Response::from_parts(parts, bodies::drip(whole, every))
         }
-        Some(fault) => instead(era, &fault, &switch),
+        FaultKind::Reset => {
+            switch.cut_after(fault.after_bytes.unwrap_or_default());
+            // What is reset before any answer was not done, either.
+            match fault.after_bytes {
+                Some(_) => next.run(request).await,
+                None => StatusCode::OK.into_response(),
+            }
+        }
+        FaultKind::Status
+        | FaultKind::Slow
+        | FaultKind::Garbage
+        | FaultKind::DataNull
+        | FaultKind::Empty
+        | FaultKind::Html
+        | FaultKind::Redirect
+        | FaultKind::Huge
+        | FaultKind::Bomb
+        | FaultKind::NotReauthorisable => instead(era, &fault),
     }
 }
 
 /// What is answered in place of the truth.
-fn instead(era: Era, fault: &Fault, switch: &Switch) -> Response {
+fn instead(era: Era, fault: &Fault) -> Response {
     let json_type = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    let code = |otherwise: StatusCode| {
+        let code = fault.status.and_then(|code| StatusCode::from_u16(code).ok());
+        code.unwrap_or(otherwise)
+    };
+    let size = fault.size_bytes.unwrap_or(16 * 1024 * 1024);
     match fault.kind {
-        FaultKind::Reset => {
-            switch.cut();
-            StatusCode::OK.into_response()
-        }
         FaultKind::Status => status(era, fault),
         FaultKind::Garbage => {
             (json_type, "{\"status\": \"successful\", \"data\": {{").into_response()
@@ -112,9 +135,17 @@ fn instead(era: Era, fault: &Fault, switch: &Switch) -> Response {
         }
         FaultKind::Redirect => {
             let location = fault.location.as_deref().unwrap_or_default();
-            (StatusCode::FOUND, [(header::LOCATION, location)]).into_response()
+            (code(StatusCode::FOUND), [(header::LOCATION, location)]).into_response()
         }
-        FaultKind::Huge => (json_type, bodies::huge()).into_response(),
+        FaultKind::Html => {
+            let page = "<!doctype html><title>Sorry</title><p>We will be back soon.";
+            (code(StatusCode::OK), Html(page)).into_response()
+        }
+        FaultKind::Huge => (json_type, bodies::huge(size)).into_response(),
+        FaultKind::Bomb => {
+            let packed = [(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"))];
+            (json_type, packed, bodies::bomb(size)).into_response()
+        }
         FaultKind::NotReauthorisable => {
             let code = StatusCode::from_u16(fault.status.unwrap_or(400));
             let code = code.unwrap_or(StatusCode::BAD_REQUEST);
@@ -125,10 +156,12 @@ fn instead(era: Era, fault: &Fault, switch: &Switch) -> Response {
             let (status, body) = failed(era, code, message);
             (status, Json(body)).into_response()
         }
-        // The first two never come here: they let the truth through.
-        FaultKind::Slow | FaultKind::Truncated | FaultKind::Empty => {
-            (json_type, Body::empty()).into_response()
-        }
+        // The others never come here: they let the truth through.
+        FaultKind::Empty
+        | FaultKind::Slow
+        | FaultKind::Reset
+        | FaultKind::Truncated
+        | FaultKind::Drip => (json_type, Body::empty()).into_response(),
     }
 }
 
@@ -146,13 +179,25 @@ fn status(era: Era, fault: &Fault) -> Response {
     if let Some(seconds) = fault.retry_after {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
+    let text = fault.retry_after_text.as_deref().map(HeaderValue::from_str);
+    if let Some(Ok(text)) = text {
+        response.headers_mut().insert(header::RETRY_AFTER, text);
+    }
     response
 }
 
-/// `response` with its true length and half of its body.
-async fn truncated(response: Response) -> Response {
-    let (mut parts, body) = response.into_parts();
-    let whole = to_bytes(body, usize::MAX).await.unwrap_or_default();
-    parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(whole.len()));
+async fn taken_apart(response: Response) -> (Parts, Bytes) {
+    let (parts, body) = response.into_parts();
+    (parts, to_bytes(body, usize::MAX).await.unwrap_or_default())
+}
+
+/// `response` with half of its body, and its true length or none.
+async fn truncated(response: Response, chunked: bool) -> Response {
+    let (mut parts, whole) = taken_apart(response).await;
+    if chunked {
+        parts.headers.remove(header::CONTENT_LENGTH);
+    } else {
+        parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(whole.len()));
+    }
     Response::from_parts(parts, bodies::half(&whole))
 }

@@ -377,6 +377,11 @@ impl Simulator {
         self.with(|world| world.calls.reset());
     }
 
+    /// How many API requests are in flight: neither answered nor given up by whoever asked.
+    pub fn in_flight(&self) -> usize {
+        self.with(|world| world.calls.in_flight())
+    }
+
     /// The most API requests that were in flight at once.
     pub fn max_concurrent(&self) -> usize {
         self.with(|world| world.calls.most_in_flight())

@@ -15,20 +15,27 @@ pub enum FaultKind {
     Status,
     /// The right answer, `delay_ms` late.
     Slow,
-    /// The connection is reset before any answer.
+    /// The connection is reset: before any answer, or after `after_bytes` of the right one.
     Reset,
-    /// The right answer, cut off in the middle.
+    /// The right answer, cut off in the middle of its body; with `chunked`, of unstated length.
     Truncated,
+    /// The right answer, a byte of its body every `delay_ms`.
+    Drip,
     /// An answer that is not JSON although it says so.
     Garbage,
     /// A success whose `data` is null.
     DataNull,
     /// A success without a body.
     Empty,
-    /// A redirect to `location`.
+    /// A page of HTML, as a proxy in between has for an outage, with the HTTP status in `status` (200
+    /// if left out).
+    Html,
+    /// A redirect to `location`, with the HTTP status in `status` (302 if left out).
     Redirect,
-    /// A success with a body of 16 MiB and no stated length.
+    /// A success with a body of `size_bytes` (16 MiB if left out) and no stated length.
     Huge,
+    /// The same, packed with gzip to a thousandth of that.
+    Bomb,
     /// "This account can not be re-authorised.", to requests for a re-authorisation only.
     NotReauthorisable,
 }
@@ -39,7 +46,8 @@ pub enum FaultKind {
 pub struct Fault {
     /// What goes wrong.
     pub kind: FaultKind,
-    /// The HTTP status: of `status` (needed), of `not_reauthorisable` (400 if left out).
+    /// The HTTP status: of `status` (needed), of `not_reauthorisable` (400 if left out), of `html` and
+    /// `redirect`.
     #[serde(default)]
     pub status: Option<u16>,
     /// The message of `status`; if left out, one that fits.
@@ -48,9 +56,21 @@ pub struct Fault {
     /// `Retry-After` of `status`, in seconds.
     #[serde(default)]
     pub retry_after: Option<u64>,
-    /// How long `slow` waits, in milliseconds.
+    /// The same as a text: a date, or nonsense.
+    #[serde(default)]
+    pub retry_after_text: Option<String>,
+    /// How long `slow` waits, and `drip` after each byte, in milliseconds.
     #[serde(default)]
     pub delay_ms: Option<u64>,
+    /// How much of the right answer, head and body, goes out before a `reset`.
+    #[serde(default)]
+    pub after_bytes: Option<u64>,
+    /// Whether what is `truncated` comes in chunks, without a length.
+    #[serde(default)]
+    pub chunked: bool,
+    /// How large a body is that is `huge` or a `bomb`, unpacked.
+    #[serde(default)]
+    pub size_bytes: Option<u64>,
     /// Where `redirect` leads.
     #[serde(default)]
     pub location: Option<String>,
@@ -77,7 +97,11 @@ impl Fault {
             status: None,
             message: None,
             retry_after: None,
+            retry_after_text: None,
             delay_ms: None,
+            after_bytes: None,
+            chunked: false,
+            size_bytes: None,
             location: None,
             path: None,
             account: None,
@@ -93,6 +117,21 @@ impl Fault {
     /// The right answer, this many milliseconds late.
     pub fn slow(delay_ms: u64) -> Self {
         Self { delay_ms: Some(delay_ms), ..Self::new(FaultKind::Slow) }
+    }
+
+    /// The right answer, a byte of its body every so many milliseconds.
+    pub fn drip(delay_ms: u64) -> Self {
+        Self { delay_ms: Some(delay_ms), ..Self::new(FaultKind::Drip) }
+    }
+
+    /// A reset after this much of the right answer.
+    pub fn reset_after(bytes: u64) -> Self {
+        Self { after_bytes: Some(bytes), ..Self::new(FaultKind::Reset) }
+    }
+
+    /// A body of this size, unpacked: `huge` or `bomb`.
+    pub fn of_size(kind: FaultKind, bytes: u64) -> Self {
+        Self { size_bytes: Some(bytes), ..Self::new(kind) }
     }
 
     /// A redirect to `location`.
@@ -111,6 +150,27 @@ impl Fault {
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after = Some(seconds);
+        self
+    }
+
+    /// The same with `Retry-After` as this text.
+    #[must_use]
+    pub fn retry_after_text(mut self, text: &str) -> Self {
+        self.retry_after_text = Some(text.to_owned());
+        self
+    }
+
+    /// The same with another HTTP status.
+    #[must_use]
+    pub fn with_status(mut self, status: u16) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// The same in chunks, without a length.
+    #[must_use]
+    pub fn chunked(mut self) -> Self {
+        self.chunked = true;
         self
     }
 
@@ -150,6 +210,13 @@ impl Fault {
                 "`not_reauthorisable` takes a `status` from 200 to 499"
             }
             FaultKind::Slow if self.delay_ms.is_none() => "a fault of kind `slow` needs `delay_ms`",
+            FaultKind::Drip if self.delay_ms.is_none() => "a fault of kind `drip` needs `delay_ms`",
+            FaultKind::Redirect if self.status.is_some_and(|code| !(300..400).contains(&code)) => {
+                "a fault of kind `redirect` takes a `status` from 300 to 399"
+            }
+            FaultKind::Html if self.status.is_some_and(|code| !(200..600).contains(&code)) => {
+                "a fault of kind `html` takes a `status` from 200 to 599"
+            }
             FaultKind::Redirect if self.location.is_none() => {
                 "a fault of kind `redirect` needs `location`"
             }
@@ -157,6 +224,9 @@ impl Fault {
             | FaultKind::Slow
             | FaultKind::Reset
             | FaultKind::Truncated
+            | FaultKind::Drip
+            | FaultKind::Html
+            | FaultKind::Bomb
             | FaultKind::Garbage
             | FaultKind::DataNull
             | FaultKind::Empty

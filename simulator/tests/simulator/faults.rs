@@ -83,6 +83,81 @@ async fn a_body_may_be_truncated() {
 }
 
 #[tokio::test]
+async fn a_connection_may_be_reset_within_the_head_or_the_body() {
+    let here = with(Fault::reset_after(20)).await;
+    assert!(raw(&here).await.unwrap_err().is_request());
+    here.simulator.add_fault(Fault::reset_after(300)).unwrap();
+    let key = here.simulator.secret_key();
+    let request = here.http.get(here.at(&details())).header("mono-sec-key", key);
+    let response = request.send().await.expect("the head is whole");
+    assert!(response.text().await.is_err());
+    assert!(raw(&here).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_body_may_be_truncated_in_chunks() {
+    let here = with(Fault::new(FaultKind::Truncated).chunked()).await;
+    let response = here.get(&details()).await;
+    assert_eq!(response.content_length(), None);
+    assert!(response.text().await.is_err());
+}
+
+#[tokio::test]
+async fn a_body_may_drip() {
+    let here = with(Fault::drip(2)).await;
+    let (begun, whole) = (Instant::now(), raw(&here).await.unwrap());
+    assert!(begun.elapsed() >= Duration::from_millis(whole.len() as u64));
+    assert!(serde_json::from_str::<Value>(&whole).is_ok());
+}
+
+#[tokio::test]
+async fn a_body_may_be_far_larger_than_what_is_sent() {
+    let mebibyte = 1024 * 1024;
+    let here = with(Fault::of_size(FaultKind::Bomb, 20 * mebibyte)).await;
+    let before = here.simulator.bytes_written();
+    let mut response = here.get(&details()).await;
+    let mut unpacked = 0;
+    while unpacked < 20 * mebibyte {
+        let chunk = response.chunk().await.unwrap().expect("it goes on");
+        unpacked += chunk.len() as u64;
+    }
+    let written = here.simulator.bytes_written() - before;
+    assert!((1..mebibyte / 2).contains(&written), "{written} bytes were sent");
+    here.simulator.add_fault(Fault::of_size(FaultKind::Huge, mebibyte)).unwrap();
+    let length = raw(&here).await.unwrap().len() as u64;
+    assert!((mebibyte..mebibyte + 100).contains(&length));
+    assert!(here.simulator.bytes_written() - before > mebibyte);
+}
+
+#[tokio::test]
+async fn a_proxy_may_answer_instead() {
+    let here = with(Fault::new(FaultKind::Html)).await;
+    let response = here.get(&details()).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8");
+    here.simulator.add_fault(Fault::new(FaultKind::Html).with_status(502)).unwrap();
+    assert_eq!(here.get(&details()).await.status(), 502);
+    let elsewhere = Fault::redirect("http://127.0.0.1:9/").with_status(307);
+    here.simulator.add_fault(elsewhere).unwrap();
+    assert_eq!(here.get(&details()).await.status(), 307);
+    let fault = Fault::status(503).retry_after_text("Fri, 02 Jan 2026 03:04:05 GMT");
+    here.simulator.add_fault(fault).unwrap();
+    let response = here.get(&details()).await;
+    assert_eq!(response.headers()["retry-after"], "Fri, 02 Jan 2026 03:04:05 GMT");
+}
+
+#[tokio::test]
+async fn a_request_that_is_given_up_is_no_longer_in_flight() {
+    let here = with(Fault::slow(60_000)).await;
+    let simulator = here.simulator.clone();
+    let asking = tokio::spawn(async move { raw(&here).await.is_ok() });
+    until(|| simulator.in_flight() == 1).await;
+    asking.abort();
+    until(|| simulator.in_flight() == 0).await;
+    assert_eq!(simulator.calls().len(), 1);
+}
+
+#[tokio::test]
 async fn a_body_may_be_something_else() {
     let here = with(Fault::new(FaultKind::Garbage)).await;
     let response = here.get(&details()).await;
@@ -124,12 +199,15 @@ async fn faults_that_lack_something_are_refused() {
     for (kind, part) in [
         (FaultKind::Status, "`status`"),
         (FaultKind::Slow, "`delay_ms`"),
+        (FaultKind::Drip, "`delay_ms`"),
         (FaultKind::Redirect, "`location`"),
     ] {
         let message = here.simulator.add_fault(Fault::new(kind)).unwrap_err().to_string();
         assert!(message.contains(part), "{message}");
     }
     here.simulator.add_fault(Fault::status(500).times(0)).unwrap_err();
+    here.simulator.add_fault(Fault::redirect("/").with_status(200)).unwrap_err();
+    here.simulator.add_fault(Fault::new(FaultKind::Html).with_status(99)).unwrap_err();
     here.simulator.add_fault(Fault::status(503)).unwrap();
     here.simulator.clear_faults();
     assert_eq!(here.get(&details()).await.status(), 200);
