@@ -216,7 +216,7 @@ impl Books {
         let through = listener.through;
         let sql = format!(
             "SELECT CAST(seq AS TEXT), account_id, kind, change FROM change_log
-             WHERE seq > {} AND seq <= {through} ORDER BY seq",
+             WHERE seq > {} AND seq <= {through} ORDER BY change_log.seq",
             self.checked_through
         );
         let mut stored = BTreeMap::<String, Vec<Told>>::new();
