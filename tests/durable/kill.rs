@@ -198,6 +198,7 @@ const KINDS: [Kind; 3] = [
 /// Who asks for something again and again, by another key each time.
 struct Wishes {
     kind: Kind,
+    /// More than there are turns: what a crash interrupted is waited for by whoever asks for the same.
     accounts: Arc<Vec<String>>,
     turn: usize,
     /// The input and the id that was answered, since the last start.
@@ -206,7 +207,7 @@ struct Wishes {
 
 impl Wishes {
     fn input(&self) -> Value {
-        let account = &self.accounts[self.turn % self.accounts.len()];
+        let account = &self.accounts[self.turn];
         let key = format!("{}-{}", self.kind.field, self.turn);
         match self.kind.field {
             "initiateReauth" => {
@@ -316,7 +317,7 @@ async fn what_was_answered_outlives_kill_9_at_any_moment() {
     let mut random = StdRng::seed_from_u64(seed);
     let folder = tempfile::tempdir().unwrap();
     let database_url = new_database(folder.path()).await;
-    let mono = mono(120).await;
+    let mono = mono(400).await;
     let accounts: Vec<String> = mono.accounts().into_iter().map(|account| account.id).collect();
     let accounts = Arc::new(accounts);
     let mut lanes: Vec<Lane> = (0..LANES).map(Lane::new).collect();
