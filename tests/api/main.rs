@@ -6,6 +6,7 @@
 mod access;
 mod accounts;
 mod browsers;
+mod burst;
 mod data;
 mod deadlines;
 mod documents;
