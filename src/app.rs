@@ -8,7 +8,7 @@ use std::{io, net::SocketAddr, time::Duration};
 use secrecy::SecretString;
 use serde_json::json;
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpSocket},
     sync::watch,
     task::JoinHandle,
     time::{Instant, timeout_at},
@@ -50,6 +50,10 @@ use crate::{
 
 /// How many operations one WebSocket may run.
 const OPERATIONS: usize = 200;
+
+/// How many connections wait to be taken, if the system lets them: a burst that finds no place in
+/// this queue is silently tried again by its senders after 1, 3, 7 … seconds.
+const WAITING: u32 = 4096;
 
 /// How many connections the admin address takes.
 const MOST_ON_ADMIN: usize = 256;
@@ -147,12 +151,15 @@ pub struct OpenNow {
     pub listeners: usize,
 }
 
-async fn listen(setting: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|source| StartError::Listen {
-        setting,
-        address,
-        source,
-    })
+fn listen(setting: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
+    let bind = || {
+        let socket = if address.is_ipv6() { TcpSocket::new_v6()? } else { TcpSocket::new_v4()? };
+        // A gateway that starts again takes the place of the one before at once.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(WAITING)
+    };
+    bind().map_err(|source| StartError::Listen { setting, address, source })
 }
 
 /// Opens the database and brings its tables up to date, or refuses.
@@ -203,8 +210,8 @@ impl Gateway {
     ) -> Result<Self, StartError> {
         let metrics = telemetry::metrics();
         let documents = documents(&config)?;
-        let listener = listen("GATEWAY_BIND", config.bind).await?;
-        let admin = listen("GATEWAY_ADMIN_BIND", config.admin_bind).await?;
+        let listener = listen("GATEWAY_BIND", config.bind)?;
+        let admin = listen("GATEWAY_ADMIN_BIND", config.admin_bind)?;
         let database = open_database(&config).await?;
         let mode = config.mode.as_str();
         let head = Lifecycle::log(&database, mode).await?;
