@@ -240,6 +240,7 @@ impl Gateway {
         let removals = retention::run(database.clone(), clock.clone(), days);
         let workers = vec![tokio::spawn(looks), tokio::spawn(removals)];
         let (draining, is_draining) = watch::channel(false);
+        let webhooks = Webhooks::new(accounts.clone());
         let parts = Parts {
             sources: Sources {
                 accounts: accounts.clone(),
@@ -248,6 +249,7 @@ impl Gateway {
             links: Links::new(mono.clone(), lifecycle.clone(), config.redirects.clone()),
             jobs: Jobs::new(mono.clone(), accounts.clone(), config.mono_sync),
             reauths: Reauths::new(mono, accounts.clone(), config.redirects.clone()),
+            webhooks: webhooks.clone(),
             demo: controls.clone(),
         };
         let introspection =
@@ -276,8 +278,7 @@ impl Gateway {
             draining: is_draining.clone(),
             mode,
         };
-        let webhooks =
-            webhook::http::routes(Webhooks::new(accounts.clone()), Secrets::new(&secrets));
+        let webhooks = webhook::http::routes(webhooks, Secrets::new(&secrets));
         let routes = http::public(Public {
             endpoint: Endpoint {
                 engine: engine.clone(),

@@ -170,6 +170,14 @@ prefixed_id!(
     "request"
 );
 
+impl EventId {
+    /// What every id that was born at `at` or later is not before, as text.
+    #[must_use]
+    pub fn not_before(at: Time) -> String {
+        format!("{}{:012x}", Self::PREFIX, at.timestamp_millis().max(0))
+    }
+}
+
 fn uuid_at(now: Time) -> Uuid {
     let ms = now.timestamp_millis().max(0).unsigned_abs();
     uuid::Builder::from_unix_timestamp_millis(ms, &rand::random()).into_uuid()

@@ -18,7 +18,7 @@ use crate::{
     caller::Caller,
     demo::{Controls, graphql::DemoMutation},
     error::{ApiError, ErrorCode, Fallible, Result},
-    ids::{AccountId, JobId, LinkId, ReauthId},
+    ids::{AccountId, EventId, JobId, LinkId, ReauthId},
     job::{
         graphql::{Job, JobMutation, JobQuery, find_job},
         service::Jobs,
@@ -31,6 +31,10 @@ use crate::{
     reauth::{
         graphql::{ReauthMutation, ReauthQuery, ReauthSession, find_session},
         service::Reauths,
+    },
+    webhook::{
+        graphql::{WebhookEvent, WebhookMutation, WebhookQuery, find_event},
+        service::Webhooks,
     },
 };
 
@@ -62,6 +66,7 @@ enum Node {
     ReauthSession(ReauthSession),
     LinkSession(LinkSession),
     Job(Job),
+    WebhookEvent(WebhookEvent),
 }
 
 /// The queries about the gateway itself.
@@ -71,12 +76,12 @@ pub struct GatewayQuery;
 /// Everything that can be asked.
 #[Object]
 impl GatewayQuery {
-    /// Whatever has this id: an account, a session, or a job. Null if there is none, or if it is
-    /// not yours.
+    /// Whatever has this id: an account, a session, a job, or, for operators, a webhook. Null if there
+    /// is none, or if it is not yours.
     async fn node(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "An account's id, a session's, or a job's.")] id: ID,
+        #[graphql(desc = "An account's id, a session's, a job's, or a webhook's.")] id: ID,
     ) -> Fallible<Node> {
         node(ctx, &id).await.transpose()
     }
@@ -97,6 +102,9 @@ async fn node(ctx: &Context<'_>, id: &str) -> Result<Option<Node>> {
     if id.starts_with(JobId::PREFIX) {
         return Ok(find_job(ctx, id).await?.map(Node::Job));
     }
+    if id.starts_with(EventId::PREFIX) {
+        return Ok(find_event(ctx, id).await?.map(Node::WebhookEvent));
+    }
     // Nothing has an id of another shape.
     let Ok(account) = AccountId::parse(id) else { return Ok(None) };
     match Account::find(ctx, account).await {
@@ -108,16 +116,16 @@ async fn node(ctx: &Context<'_>, id: &str) -> Result<Option<Node>> {
 
 /// Everything that can be asked.
 #[derive(MergedObject, Default)]
-pub struct Query(AccountQuery, ReauthQuery, LinkQuery, JobQuery, GatewayQuery);
+pub struct Query(AccountQuery, ReauthQuery, LinkQuery, JobQuery, WebhookQuery, GatewayQuery);
 
 /// Everything that can be changed.
 #[derive(MergedObject, Default)]
-pub struct Mutation(ReauthMutation, LinkMutation, JobMutation);
+pub struct Mutation(ReauthMutation, LinkMutation, JobMutation, WebhookMutation);
 
 /// Everything that can be changed. In demo mode this includes what banks and customers do.
 #[derive(MergedObject, Default)]
 #[graphql(name = "Mutation")]
-pub struct WithDemo(ReauthMutation, LinkMutation, JobMutation, DemoMutation);
+pub struct WithDemo(ReauthMutation, LinkMutation, JobMutation, WebhookMutation, DemoMutation);
 
 /// Everything that can be listened to.
 #[derive(MergedSubscription, Default)]
@@ -134,6 +142,8 @@ pub struct Parts {
     pub links: Links,
     /// Refreshes, statements, assessments.
     pub jobs: Jobs,
+    /// Webhooks, and the log of them.
+    pub webhooks: Webhooks,
     /// The simulator's levers; none in live mode.
     pub demo: Option<Controls>,
 }
@@ -228,6 +238,7 @@ impl Schema {
                     .data(parts.reauths)
                     .data(parts.links)
                     .data(parts.jobs)
+                    .data(parts.webhooks)
                     .validation_mode(ValidationMode::Fast)
                     .limit_recursive_depth(DEEPEST);
                 if introspection == Introspection::On {

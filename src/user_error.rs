@@ -31,6 +31,12 @@ pub enum UserError {
     StatementTaken(StatementTakenError),
     /// There is no link.
     StatementNotReady(StatementNotReadyError),
+    /// There is nothing to replay.
+    WebhookBodyRemoved(WebhookBodyRemovedError),
+    /// What matters was removed.
+    WebhookBodyRedacted(WebhookBodyRedactedError),
+    /// The key is missing.
+    WebhookBodySealed(WebhookBodySealedError),
 }
 
 /// Declares a user error: a type of its own, so that a client can tell them apart by type.
@@ -116,6 +122,23 @@ user_error!(
     StatementNotReadyError,
     "STATEMENT_NOT_READY",
     true
+);
+
+user_error!(
+    /// Nothing is kept of the webhook's body, so there is nothing to replay (code BODY_REMOVED).
+    WebhookBodyRemovedError,
+    "BODY_REMOVED"
+);
+user_error!(
+    /// The gateway had no GATEWAY_DATA_KEY when the webhook came, and what it removed from the body
+    /// then is what the replay would be about (code BODY_REDACTED).
+    WebhookBodyRedactedError,
+    "BODY_REDACTED"
+);
+user_error!(
+    /// The webhook's body is sealed with a key that is not in GATEWAY_DATA_KEY (code BODY_SEALED).
+    WebhookBodySealedError,
+    "BODY_SEALED"
 );
 
 /// It is too soon for another refresh (code SYNC_TOO_SOON).

@@ -9,6 +9,7 @@ mod m20261121_000001_first_tables;
 mod m20261121_000002_links;
 mod m20261121_000003_jobs;
 mod m20261121_000004_widget;
+mod m20261121_000005_replays;
 mod m20261121_000006_checkpoints;
 
 /// Every migration, oldest first.
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000002_links::Migration),
             Box::new(m20261121_000003_jobs::Migration),
             Box::new(m20261121_000004_widget::Migration),
+            Box::new(m20261121_000005_replays::Migration),
             Box::new(m20261121_000006_checkpoints::Migration),
         ]
     }

@@ -6,6 +6,7 @@
 //! locks the account, folds, appends the changes to the log and commits.
 
 pub mod deadlines;
+pub mod deliveries;
 pub mod derived;
 pub mod fact;
 pub mod feed;
@@ -16,6 +17,7 @@ pub mod link;
 mod polls;
 pub mod rebuild;
 pub mod recogniser;
+mod replay;
 pub mod retention;
 pub mod service;
 pub mod session;

@@ -216,7 +216,7 @@ impl Lifecycle {
         Ok(Delivered { outcome: written.outcome, unproven: written.unproven })
     }
 
-    async fn enter(
+    pub(super) async fn enter(
         &self,
         delivery: Option<(Delivery, Outcome)>,
         news: Option<News>,
@@ -225,6 +225,10 @@ impl Lifecycle {
         // A full queue is refused at once: Mono tries again, and memory stays bounded.
         self.queue.try_send(Entry { delivery, news, reply }).map_err(|_| RecordError::Busy)?;
         answer.await.map_err(|_| RecordError::Busy)?
+    }
+
+    pub(super) fn database(&self) -> &Database {
+        &self.database
     }
 
     /// The states of these accounts; one that the gateway does not know is absent.

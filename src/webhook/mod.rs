@@ -3,8 +3,11 @@
 //! Decoding cannot fail. What is not understood is kept and acknowledged, since Mono would send it
 //! again for ever; what is understood becomes a fact.
 
+pub mod events;
+pub mod graphql;
 pub mod http;
 pub mod redact;
+pub mod replay;
 pub mod service;
 
 use std::borrow::Cow;

@@ -4,7 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Semaphore;
 
-use super::{decode, digest, readable, redact::redact};
+use super::{
+    decode, digest,
+    events::Events,
+    readable,
+    redact::redact,
+    replay::{ReplayError, Replayed},
+};
 use crate::{
     account::service::Accounts,
     error::chain,
@@ -30,6 +36,7 @@ const PROOF_AFTER: [Duration; 5] = [
 /// What Mono tells us. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Webhooks {
+    events: Events,
     lifecycle: Lifecycle,
     accounts: Accounts,
     room: Arc<Semaphore>,
@@ -40,7 +47,24 @@ impl Webhooks {
     #[must_use]
     pub fn new(accounts: Accounts) -> Self {
         let lifecycle = accounts.lifecycle().clone();
-        Self { lifecycle, accounts, room: Arc::new(Semaphore::new(ROOM_KIB)) }
+        let events = Events::new(lifecycle.clone());
+        Self { events, lifecycle, accounts, room: Arc::new(Semaphore::new(ROOM_KIB)) }
+    }
+
+    /// The log of what came.
+    #[must_use]
+    pub fn events(&self) -> &Events {
+        &self.events
+    }
+
+    /// Replays a webhook. When this returns `Ok` the replay is on the disk with all that it changed.
+    ///
+    /// # Errors
+    /// [`ReplayError`]; then nothing of it was recorded.
+    pub async fn replay(&self, id: EventId) -> Result<Replayed, ReplayError> {
+        let replayed = self.events.replay(id).await?;
+        self.prove_later(replayed.unproven.clone());
+        Ok(replayed)
     }
 
     /// Takes one delivery in. When this returns `Ok` it is on the disk with all that it changed.
@@ -61,15 +85,12 @@ impl Webhooks {
             digest: digest(body),
             body: redact(readable(body).as_bytes()),
             received_at,
+            replay_of: None,
         };
         let what = decoded.account.zip(decoded.what);
         let (id, event) = (delivery.id, delivery.event.clone().unwrap_or_default());
         let delivered = self.lifecycle.record_delivery(delivery, what, decoded.otherwise).await?;
-        if let Some(account) = delivered.unproven {
-            let this = self.clone();
-            // Not awaited: Mono is answered at once.
-            tokio::spawn(async move { this.prove(&account).await });
-        }
+        self.prove_later(delivered.unproven);
         let outcome = delivered.outcome;
         let label = outcome.as_str();
         metrics::counter!("mono_gateway_webhooks_total", "outcome" => label).increment(1);
@@ -79,6 +100,14 @@ impl Webhooks {
             tracing::info!(%id, %event, outcome = label, "webhook");
         }
         Ok(outcome)
+    }
+
+    /// Not awaited: whoever brought the news is answered at once.
+    fn prove_later(&self, account: Option<AccountId>) {
+        if let Some(account) = account {
+            let this = self.clone();
+            tokio::spawn(async move { this.prove(&account).await });
+        }
     }
 
     /// Reads the details of an account that may have come by a link session: they show whose customer's

@@ -19,6 +19,7 @@ mod jobs;
 mod leftovers;
 mod limits;
 mod link;
+mod log;
 mod raw;
 mod reauth;
 mod replicas;

@@ -18,6 +18,9 @@ use crate::{
 
 const TABLE: &str = "fact_log";
 
+/// How much of what was learned of an account is read at once.
+const MOST_LEARNED: u64 = 1000;
+
 mod fact_row {
     use sea_orm::entity::prelude::*;
 
@@ -79,6 +82,19 @@ impl FactRow {
         self.subject == account.as_str()
     }
 
+    /// The fact, if it is one about an account.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it is not.
+    pub fn fact(&self) -> Result<Fact, StoreError> {
+        serde_json::from_str(&self.fact).map_err(|e| StoreError::row(TABLE, &self.subject, e))
+    }
+
+    /// Dates its place in the log, not the fact.
+    pub fn learned_at(&mut self, at: Time) {
+        self.at = at;
+    }
+
     fn new(
         subject: &impl std::fmt::Display,
         fact: &impl serde::Serialize,
@@ -108,6 +124,41 @@ pub async fn append_facts(db: &impl ConnectionTrait, facts: &[FactRow]) -> Resul
     });
     fact_row::Entity::insert_many(rows).exec_without_returning(db).await?;
     Ok(())
+}
+
+/// What was learned of an account.
+#[derive(Clone, Debug)]
+pub struct Learned {
+    /// The facts, newest first.
+    pub facts: Vec<Fact>,
+    /// Whether these are all of them.
+    pub are_all: bool,
+}
+
+/// What was learned of an account at `since` or later, but for what `delivery` told.
+///
+/// # Errors
+/// [`StoreError`], also for a fact that this version cannot read.
+pub async fn facts_since(
+    db: &impl ConnectionTrait,
+    account: &AccountId,
+    since: Time,
+    delivery: EventId,
+) -> Result<Learned, StoreError> {
+    let rows = fact_row::Entity::find()
+        .filter(fact_row::Column::AccountId.eq(account.as_str()))
+        .filter(fact_row::Column::At.gte(since.timestamp_millis()))
+        .order_by_desc(fact_row::Column::Seq)
+        .limit(MOST_LEARNED)
+        .all(db)
+        .await?;
+    let are_all = (rows.len() as u64) < MOST_LEARNED;
+    let told = delivery.to_string();
+    let others = rows.into_iter().filter(|row| row.webhook_event_id.as_deref() != Some(&told));
+    let read = |row: fact_row::Model| {
+        serde_json::from_str(&row.fact).map_err(|error| StoreError::row(TABLE, row.seq, error))
+    };
+    Ok(Learned { facts: others.map(read).collect::<Result<_, _>>()?, are_all })
 }
 
 /// Removes the facts that an account and its link were folded from.

@@ -6,7 +6,7 @@ use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait as _, ConnectionTrait, DbBackend, EntityTrait as _, QueryFilter as _,
     QueryOrder as _, QuerySelect as _,
-    sea_query::Expr,
+    sea_query::{Expr, Query},
 };
 
 use super::{StoreError, accounts::time, checkpoints, facts, owners};
@@ -62,25 +62,26 @@ mod change {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-mod delivery {
+pub(super) mod delivery {
     use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
     #[sea_orm(table_name = "webhook_event")]
-    pub(super) struct Model {
+    pub(in super::super) struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
-        pub(super) id: String,
-        pub(super) event: Option<String>,
-        pub(super) mono_event_id: Option<String>,
-        pub(super) account_id: Option<String>,
-        pub(super) outcome: String,
-        pub(super) digest: String,
-        pub(super) body: Vec<u8>,
-        pub(super) received_at: i64,
+        pub(in super::super) id: String,
+        pub(in super::super) event: Option<String>,
+        pub(in super::super) mono_event_id: Option<String>,
+        pub(in super::super) account_id: Option<String>,
+        pub(in super::super) outcome: String,
+        pub(in super::super) digest: String,
+        pub(in super::super) body: Vec<u8>,
+        pub(in super::super) received_at: i64,
+        pub(in super::super) replay_of: Option<String>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub(super) enum Relation {}
+    pub(in super::super) enum Relation {}
 
     impl ActiveModelBehavior for ActiveModel {}
 }
@@ -103,6 +104,16 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Self; 6] = [
+        Self::Applied,
+        Self::Duplicate,
+        Self::Ignored,
+        Self::Unknown,
+        Self::NoAccount,
+        Self::Undecodable,
+    ];
+
     /// The word in the log.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -114,6 +125,12 @@ impl Outcome {
             Self::NoAccount => "NO_ACCOUNT",
             Self::Undecodable => "UNDECODABLE",
         }
+    }
+
+    /// What the word in the log says.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.as_str() == word)
     }
 }
 
@@ -134,6 +151,8 @@ pub struct Delivery {
     pub body: Vec<u8>,
     /// When it came.
     pub received_at: Time,
+    /// The delivery of Mono's that it repeats, if an operator asked for that.
+    pub replay_of: Option<EventId>,
 }
 
 /// Where the log of changes stands.
@@ -261,8 +280,8 @@ pub async fn known_event_ids(
     Ok(known.into_iter().flatten().collect())
 }
 
-/// Keeps deliveries with what became of each. A copy is kept without Mono's id, which its first
-/// one has.
+/// Keeps deliveries with what became of each. A copy and a replay are kept without Mono's id, which
+/// the first one has.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -276,12 +295,16 @@ pub async fn save_deliveries(
     let rows = deliveries.iter().map(|(delivery, outcome, first)| delivery::ActiveModel {
         id: Set(delivery.id.to_string()),
         event: Set(delivery.event.clone()),
-        mono_event_id: Set(delivery.mono_event_id.clone().filter(|_| *first)),
+        mono_event_id: Set(delivery
+            .mono_event_id
+            .clone()
+            .filter(|_| *first && delivery.replay_of.is_none())),
         account_id: Set(delivery.account.as_ref().map(|id| id.as_str().to_owned())),
         outcome: Set(outcome.as_str().to_owned()),
         digest: Set(delivery.digest.clone()),
         body: Set(delivery.body.clone()),
         received_at: Set(delivery.received_at.timestamp_millis()),
+        replay_of: Set(delivery.replay_of.map(|id| id.to_string())),
     });
     delivery::Entity::insert_many(rows).exec_without_returning(db).await?;
     Ok(())
@@ -298,11 +321,22 @@ pub async fn forget_account(
 ) -> Result<(), StoreError> {
     facts::forget(db, account).await?;
     checkpoints::forget(db, account).await?;
-    delivery::Entity::update_many()
-        .col_expr(delivery::Column::Body, Expr::value(Vec::<u8>::new()))
-        .filter(delivery::Column::AccountId.eq(account.as_str()))
-        .exec(db)
-        .await?;
+    // Whose a delivery is may have been understood by its replay only. Two statements: neither
+    // database finds both kinds by an index at once.
+    let replayed = Query::select()
+        .column(delivery::Column::ReplayOf)
+        .from(delivery::Entity)
+        .and_where(delivery::Column::AccountId.eq(account.as_str()))
+        .and_where(delivery::Column::ReplayOf.is_not_null())
+        .to_owned();
+    let theirs = delivery::Column::AccountId.eq(account.as_str());
+    for which in [theirs, delivery::Column::Id.in_subquery(replayed)] {
+        delivery::Entity::update_many()
+            .col_expr(delivery::Column::Body, Expr::value(Vec::<u8>::new()))
+            .filter(which)
+            .exec(db)
+            .await?;
+    }
     Ok(())
 }
 

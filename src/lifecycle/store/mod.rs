@@ -5,6 +5,7 @@
 
 mod accounts;
 pub mod checkpoints;
+pub mod deliveries;
 mod facts;
 mod jobs;
 pub mod keys;
@@ -20,8 +21,8 @@ pub use accounts::{
     next_deadlines, release, same_bank_account, save,
 };
 pub use facts::{
-    FactRow, LoggedFact, Told, append_facts, facts_about, facts_of_numbers, oldest_facts,
-    remove_facts,
+    FactRow, LoggedFact, Told, append_facts, facts_about, facts_of_numbers, facts_since,
+    oldest_facts, remove_facts,
 };
 pub use jobs::{
     JobRows, Kept, by_id as job_by_id, erase_old_results, is_any_result_old, result as job_result,

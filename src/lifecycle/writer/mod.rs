@@ -3,6 +3,7 @@
 //! if the database fails, all of them are refused at once.
 
 mod linking;
+mod replays;
 mod wishes;
 
 use std::{
@@ -209,15 +210,18 @@ async fn copies(db: &DatabaseTransaction, entries: &[&Entry]) -> Result<Vec<bool
 }
 
 impl Entry {
+    /// Mono's id by which a copy is known. A replay is meant to be one.
     fn mono_event_id(&self) -> Option<&str> {
-        self.delivery.as_ref()?.0.mono_event_id.as_deref()
+        let (delivery, _) = self.delivery.as_ref()?;
+        delivery.mono_event_id.as_deref().filter(|_| delivery.replay_of.is_none())
     }
 
     fn at(&self) -> Option<Time> {
-        match &self.news {
-            Some(News::Account(fact)) => Some(fact.at),
-            Some(News::Link(fact)) => Some(fact.at),
-            None => self.delivery.as_ref().map(|(delivery, _)| delivery.received_at),
+        match (&self.delivery, &self.news) {
+            (Some((delivery, _)), _) => Some(delivery.received_at),
+            (None, Some(News::Account(fact))) => Some(fact.at),
+            (None, Some(News::Link(fact))) => Some(fact.at),
+            (None, None) => None,
         }
     }
 
@@ -274,9 +278,11 @@ impl<'a> Batch<'a> {
         let outcome = entry.delivery.as_ref().map_or(Outcome::Applied, |(_, outcome)| *outcome);
         let mut written = Written { outcome, recorded: None, link: None, unproven: None };
         let delivery = entry.delivery.as_ref().map(|(delivery, _)| delivery.id);
-        match &entry.news {
-            _ if copy => written.outcome = Outcome::Duplicate,
-            Some(News::Account(fact)) => match self.tell(db, fact, delivery).await? {
+        let settled = if copy { Some(Outcome::Duplicate) } else { self.settled(db, entry).await? };
+        let (facts, changes) = (self.facts.len(), self.changes.len());
+        match (settled, &entry.news) {
+            (Some(outcome), _) => written.outcome = outcome,
+            (None, Some(News::Account(fact))) => match self.tell(db, fact, delivery).await? {
                 Ok(recorded) => {
                     written.unproven = self.unproven.take(&fact.account);
                     written.outcome = outcome_of(&recorded.verdict);
@@ -284,11 +290,14 @@ impl<'a> Batch<'a> {
                 }
                 Err(error) => return Ok(Err(error)),
             },
-            Some(News::Link(fact)) => match self.tell_link(db, fact, delivery).await? {
+            (None, Some(News::Link(fact))) => match self.tell_link(db, fact, delivery).await? {
                 Ok(recorded) => written.link = Some(recorded),
                 Err(error) => return Ok(Err(error)),
             },
-            None => {}
+            (None, None) => {}
+        }
+        if let Some((replay, _)) = entry.replay() {
+            self.tell_now(facts, changes, replay.received_at);
         }
         if let Some((delivery, _)) = &entry.delivery {
             self.deliveries.push((delivery, written.outcome, !copy));
