@@ -1,5 +1,7 @@
 //! The log of webhooks: looked through and replayed by operators, over HTTP and on the command line.
 
+use chrono::Duration;
+use sea_orm::{ConnectionTrait as _, Statement};
 use serde_json::{Value, json};
 
 use crate::{
@@ -59,7 +61,7 @@ async fn every_delivery_stands_in_the_log_with_what_became_of_it() {
     for (body, _) in &bodies {
         assert_eq!(world.webhook(body.clone()).await, 200);
         // Two of one millisecond have no order.
-        world.clock.advance(chrono::Duration::milliseconds(5));
+        world.clock.advance(Duration::milliseconds(5));
     }
     let found = events(&world, json!({})).await;
     let newest_first: Vec<_> = bodies.iter().rev().map(|(_, outcome)| *outcome).collect();
@@ -102,13 +104,13 @@ async fn the_log_is_filtered_and_paged() {
             json!({ "event": "mono.events.party", "data": { "_id": account } }).to_string()
         };
         assert_eq!(world.webhook(body).await, 200);
-        world.clock.advance(chrono::Duration::minutes(10));
+        world.clock.advance(Duration::minutes(10));
     }
     let all = events(&world, json!({})).await;
     assert_eq!(all.len(), 9);
     let times = words(&all, "receivedAt");
     assert!(times.is_sorted_by(|a, b| a > b), "{times:?}");
-    let at = |minutes| mono_gateway::clock::rfc3339(begin + chrono::Duration::minutes(minutes));
+    let at = |minutes| mono_gateway::clock::rfc3339(begin + Duration::minutes(minutes));
     let cases = [
         (json!({ "event": "mono.events.party" }), 4),
         (json!({ "event": "mono.events.account_updated" }), 5),
@@ -189,5 +191,271 @@ async fn the_log_is_for_operators() {
         // Whether it exists is not told.
         assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
     }
+    world.stop().await;
+}
+
+/// Leaves a row as a gateway that did not understand its body would have; gives its id.
+async fn left(world: &World, body: &[u8], kept: &[u8]) -> String {
+    let at = world.clock.now();
+    let id = mono_gateway::ids::EventId::new(at).to_string();
+    let db = world.database().await;
+    let sql = "INSERT INTO webhook_event (id, outcome, digest, body, received_at) \
+               VALUES ($1, 'UNKNOWN', $2, $3, $4)";
+    let values = [
+        id.clone().into(),
+        mono_gateway::webhook::digest(body).into(),
+        kept.to_vec().into(),
+        at.timestamp_millis().into(),
+    ];
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
+    db.execute_raw(statement).await.unwrap();
+    world.clock.advance(Duration::seconds(1));
+    id
+}
+
+const REPLAY: &str = "mutation ($id: ID!) { replayWebhookEvent(input: { id: $id }) { outcome
+    webhookEvent { id outcome replayOf accountId event bodyState } errors { code message retryable } } }";
+
+async fn replay(world: &World, id: &str) -> Value {
+    world.data(REPLAY, json!({ "id": id })).await["replayWebhookEvent"].take()
+}
+
+async fn one(world: &World, id: &str) -> Value {
+    let query = format!("query ($id: ID!) {{ webhookEvent(id: $id) {{ {FIELDS} }} }}");
+    world.data(&query, json!({ "id": id })).await["webhookEvent"].take()
+}
+
+fn required(account: &str) -> String {
+    json!({ "event": "mono.events.reauthorisation_required", "data": { "account": { "_id": account } } })
+        .to_string()
+}
+
+async fn told(world: &World, body: String) {
+    assert_eq!(world.webhook(body).await, 200);
+    world.clock.advance(Duration::seconds(1));
+}
+
+#[tokio::test]
+async fn a_replay_is_marked_applied_once_and_told_to_subscribers() {
+    let world = World::new().await;
+    told(&world, updated(HEALTHY, "AVAILABLE")).await;
+    let body = required(HEALTHY);
+    let id = left(&world, body.as_bytes(), body.as_bytes()).await;
+    let before = one(&world, &id).await;
+    let mut ws = world.subscribe(0, REAUTH, json!({ "id": HEALTHY })).await;
+    assert_eq!(ws.event().await["required"], false);
+    // Ten at once, through all gateways there are.
+    let replays = futures_util::future::join_all((0..10).map(|_| replay(&world, &id))).await;
+    let outcomes: Vec<_> = replays.iter().map(|one| one["outcome"].as_str().unwrap()).collect();
+    assert_eq!(outcomes.iter().filter(|word| **word == "APPLIED").count(), 1, "{outcomes:?}");
+    assert_eq!(outcomes.iter().filter(|word| **word == "DUPLICATE").count(), 9, "{outcomes:?}");
+    let event = ws.event().await;
+    assert_eq!(
+        (&event["required"], &event["cause"]),
+        (&json!(true), &json!("REAUTHORISATION_REQUIRED"))
+    );
+    ws.nothing_but_pong().await;
+    let applied = replays.iter().find(|one| one["outcome"] == "APPLIED").unwrap();
+    let marked = &applied["webhookEvent"];
+    assert_eq!((&marked["replayOf"], &marked["accountId"]), (&json!(id), &json!(HEALTHY)));
+    // The old row is what it was, and knows its replays.
+    let mut after = one(&world, &id).await;
+    let listed = after["replays"].take();
+    assert_eq!(listed.as_array().unwrap().len(), 10);
+    assert!(listed.as_array().unwrap().contains(&marked["id"]));
+    assert_eq!(after["outcome"], "UNKNOWN");
+    for field in ["id", "event", "accountId", "body", "bodyState", "receivedAt"] {
+        assert_eq!(after[field], before[field]);
+    }
+    // A replay of a replay is one of the same delivery.
+    let version = world.known(HEALTHY).await["version"].clone();
+    let again = replay(&world, marked["id"].as_str().unwrap()).await;
+    assert_eq!(again["outcome"], "DUPLICATE");
+    assert_eq!(again["webhookEvent"]["replayOf"], id.as_str());
+    assert_eq!(world.known(HEALTHY).await["version"], version);
+    // The need began when Mono asked, not when somebody replayed it.
+    assert_eq!(world.known(HEALTHY).await["reauth"]["required"], true);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn replaying_what_was_applied_changes_nothing() {
+    let world = World::new().await;
+    let with = |event: &str, n: i64, status: &str| {
+        let at = mono_gateway::clock::rfc3339(world.clock.now() + Duration::seconds(n));
+        json!({ "event": format!("mono.events.{event}"), "event_id": format!("e{n}"), "timestamp": at,
+            "data": { "account": { "_id": HEALTHY }, "meta": { "data_status": status } } })
+        .to_string()
+    };
+    for body in [
+        json!({ "event": "mono.events.account_connected", "data": { "id": HEALTHY } }).to_string(),
+        updated(HEALTHY, "AVAILABLE"),
+        required(HEALTHY),
+        json!({ "event": "mono.events.account_reauthorized", "data": { "account": HEALTHY } })
+            .to_string(),
+        updated(HEALTHY, "PARTIAL"),
+        with("reauthorisation_required", 5, ""),
+        with("account_reauthorized", 6, ""),
+        with("account_updated", 7, "AVAILABLE"),
+        with("sync_failed", 8, ""),
+        with("account_updated", 7, "AVAILABLE"),
+        updated(PARTIAL, "FAILED"),
+        updated(PARTIAL, "AVAILABLE"),
+    ] {
+        told(&world, body).await;
+    }
+    let before = (world.known(HEALTHY).await, world.known(PARTIAL).await);
+    let log = world.count("change_log", "1 = 1").await;
+    let came = events(&world, json!({})).await;
+    assert_eq!(came.len(), 12);
+    // In their order, and against it.
+    for event in came.iter().chain(came.iter().rev()) {
+        let done = replay(&world, event["id"].as_str().unwrap()).await;
+        assert_eq!(done["errors"], json!([]));
+        assert_eq!(done["outcome"], "DUPLICATE", "{event}");
+    }
+    assert_eq!((world.known(HEALTHY).await, world.known(PARTIAL).await), before);
+    assert_eq!(world.count("change_log", "1 = 1").await, log);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_known_since_stands_against_a_replay() {
+    let world = World::new().await;
+    // Old data, and a need that was met.
+    let failed =
+        left(&world, updated(HEALTHY, "FAILED").as_bytes(), updated(HEALTHY, "FAILED").as_bytes())
+            .await;
+    let asked = left(&world, required(HEALTHY).as_bytes(), required(HEALTHY).as_bytes()).await;
+    told(&world, updated(HEALTHY, "AVAILABLE")).await;
+    // Data from before a re-authorisation is not that re-authorisation's.
+    told(&world, updated(NEEDS_REAUTH, "AVAILABLE")).await;
+    told(&world, required(NEEDS_REAUTH)).await;
+    let early = updated(NEEDS_REAUTH, "PARTIAL");
+    let early = left(&world, early.as_bytes(), early.as_bytes()).await;
+    let done =
+        json!({ "event": "mono.events.account_reauthorized", "data": { "account": NEEDS_REAUTH } });
+    let done = done.to_string();
+    let older_consent = left(&world, done.as_bytes(), done.as_bytes()).await;
+    let session = world.initiate(NEEDS_REAUTH).await["reauth"]["id"].clone();
+    for (id, account) in [
+        (&failed, HEALTHY),
+        (&asked, HEALTHY),
+        (&early, NEEDS_REAUTH),
+        (&older_consent, NEEDS_REAUTH),
+    ] {
+        let before = world.known(account).await;
+        assert_eq!(replay(&world, id).await["outcome"], "IGNORED");
+        assert_eq!(world.known(account).await, before);
+    }
+    told(&world, done).await;
+    assert_eq!(replay(&world, &early).await["outcome"], "IGNORED");
+    let known = world.known(NEEDS_REAUTH).await;
+    assert_eq!(known["dataStatus"], "PROCESSING");
+    assert_eq!(known["reauth"]["sessions"]["nodes"][0]["id"], session);
+    assert_eq!(known["reauth"]["sessions"]["nodes"][0]["status"], "AUTHORIZED");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn stamps_place_a_replay_among_what_came_since() {
+    let world = World::new().await;
+    let at = |minute: u32, status: &str| {
+        json!({ "event": "mono.events.account_updated", "timestamp": format!("2026-01-01T00:{minute:02}:00Z"),
+            "data": { "account": { "_id": HEALTHY }, "meta": { "data_status": status } } })
+        .to_string()
+    };
+    let (newest, oldest) = (at(30, "AVAILABLE"), at(10, "FAILED"));
+    let newest = left(&world, newest.as_bytes(), newest.as_bytes()).await;
+    let oldest = left(&world, oldest.as_bytes(), oldest.as_bytes()).await;
+    told(&world, at(20, "PARTIAL")).await;
+    assert_eq!(world.known(HEALTHY).await["dataStatus"], "PARTIAL");
+    assert_eq!(replay(&world, &oldest).await["outcome"], "IGNORED");
+    assert_eq!(world.known(HEALTHY).await["dataStatus"], "PARTIAL");
+    assert_eq!(replay(&world, &newest).await["outcome"], "APPLIED");
+    assert_eq!(world.known(HEALTHY).await["dataStatus"], "AVAILABLE");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_redacted_body_replays_as_well_unless_what_was_removed_matters() {
+    let world = World::new().await;
+    let body = updated(HEALTHY, "PARTIAL");
+    let kept = mono_gateway::webhook::redact::redact(body.as_bytes());
+    assert!(!String::from_utf8_lossy(&kept).contains("ADA"));
+    let id = left(&world, body.as_bytes(), &kept).await;
+    let done = replay(&world, &id).await;
+    assert_eq!(
+        (&done["outcome"], &done["webhookEvent"]["bodyState"]),
+        (&json!("APPLIED"), &json!("REDACTED"))
+    );
+    assert_eq!(world.known(HEALTHY).await["dataStatus"], "PARTIAL");
+    // Known for a copy by the body as it came, of which the log has only a part.
+    told(&world, body).await;
+    assert_eq!(events(&world, json!({ "outcome": "DUPLICATE" })).await.len(), 1);
+    let income = json!({ "event": "mono.events.account_income", "data": { "account": HEALTHY,
+        "income_summary": { "total_income": 1 } } })
+    .to_string();
+    let kept = mono_gateway::webhook::redact::redact(income.as_bytes());
+    let id = left(&world, income.as_bytes(), &kept).await;
+    let refused = replay(&world, &id).await;
+    assert_eq!(refused["errors"][0]["code"], "BODY_REDACTED", "{refused}");
+    assert_eq!((&refused["webhookEvent"], &refused["outcome"]), (&Value::Null, &Value::Null));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn of_an_account_that_was_unlinked_nothing_is_replayed() {
+    let world = World::new().await;
+    told(&world, updated(HEALTHY, "AVAILABLE")).await;
+    // Whose this is only its replay told.
+    let nameless = left(&world, required(HEALTHY).as_bytes(), required(HEALTHY).as_bytes()).await;
+    assert_eq!(replay(&world, &nameless).await["outcome"], "APPLIED");
+    let unlinked = json!({ "event": "mono.events.account_unlinked", "data": { "account": { "id": HEALTHY } } });
+    told(&world, unlinked.to_string()).await;
+    let late = left(&world, updated(HEALTHY, "FAILED").as_bytes(), b"").await;
+    let first = events(&world, json!({ "accountId": HEALTHY, "outcome": "APPLIED" })).await;
+    let first = first.last().unwrap()["id"].as_str().unwrap().to_owned();
+    for id in [&nameless, &late, &first] {
+        assert_eq!(one(&world, id).await["bodyState"], "REMOVED");
+        assert_eq!(one(&world, id).await["body"], Value::Null);
+        let refused = replay(&world, id).await;
+        assert_eq!(refused["errors"][0]["code"], "BODY_REMOVED");
+    }
+    let body = updated(HEALTHY, "FAILED");
+    let late = left(&world, body.as_bytes(), body.as_bytes()).await;
+    assert_eq!(replay(&world, &late).await["outcome"], "IGNORED");
+    assert_eq!(
+        world.code("query ($id: ID!) { account(id: $id) { id } }", json!({ "id": HEALTHY })).await,
+        "NOT_FOUND"
+    );
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_replay_is_refused_to_whoever_is_no_operator() {
+    let world = world_with_tokens().await;
+    assert_eq!(world.webhook(updated(HEALTHY, "AVAILABLE")).await, 200);
+    let operator = token(&world, "operator", &[]);
+    let (_, answer) =
+        ask_as(&world, &operator, "{ webhookEvents { nodes { id } } }", Value::Null).await;
+    let id = answer["data"]["webhookEvents"]["nodes"][0]["id"].as_str().unwrap();
+    let nobody = token(&world, "accounts:read reauth:write pii:read", &[HEALTHY]);
+    for id in [id, "evt_1"] {
+        let (_, answer) = ask_as(&world, &nobody, REPLAY, json!({ "id": id })).await;
+        assert_eq!(answer["errors"][0]["extensions"]["code"], "FORBIDDEN", "{answer}");
+    }
+    assert_eq!(world.count("webhook_event", "1 = 1").await, 1);
+    let unknown = format!("evt_{}", "0".repeat(32));
+    for (id, code) in
+        [(unknown.as_str(), "NOT_FOUND"), ("evt_1", "BAD_USER_INPUT"), (HEALTHY, "BAD_USER_INPUT")]
+    {
+        let (_, answer) = ask_as(&world, &operator, REPLAY, json!({ "id": id })).await;
+        assert_eq!(answer["errors"][0]["extensions"]["code"], code, "{answer}");
+        assert_eq!(answer["data"]["replayWebhookEvent"], Value::Null);
+    }
+    let (_, answer) = ask_as(&world, &operator, REPLAY, json!({ "id": id })).await;
+    assert_eq!(answer["data"]["replayWebhookEvent"]["outcome"], "DUPLICATE", "{answer}");
+    assert_eq!(world.count("webhook_event", "replay_of IS NOT NULL").await, 1);
     world.stop().await;
 }

@@ -96,7 +96,8 @@ struct Row {
     digest: String,
     received_at: i64,
     replay_of: Option<String>,
-    opening: Vec<u8>,
+    /// SQLite makes null of a piece of nothing.
+    opening: Option<Vec<u8>>,
     length: i64,
 }
 
@@ -282,7 +283,7 @@ fn kept(row: Row) -> Result<KeptDelivery, StoreError> {
         received_at: time(TABLE, &row.id, row.received_at)?,
         replay_of: row.replay_of.as_deref().map(parse).transpose()?,
         length: row.length.unsigned_abs(),
-        opening: row.opening,
+        opening: row.opening.unwrap_or_default(),
         event: row.event,
         mono_event_id: row.mono_event_id,
         digest: row.digest,
