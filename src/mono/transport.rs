@@ -152,9 +152,9 @@ impl Transport {
                 }
             };
             let pause = pause(advice, tried);
-            // Nothing is tried again that could not be answered in time.
+            // Nothing is tried again that could not be answered in time, and one probe is one request.
             let left = deadline.saturating_duration_since(Instant::now());
-            if tried == TRIES || !again || pause >= left {
+            if tried == TRIES || !again || pause >= left || pass.leave == Leave::Probe {
                 return result.map_err(|failure| failure.error);
             }
             sleep(pause).await;
@@ -433,6 +433,28 @@ mod tests {
         {
             assert_eq!(advice(None, text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn whether_mono_is_asked_is_a_metric() {
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        let shown = recorder.handle();
+        let level = |breaker: &Breaker| {
+            metrics::with_local_recorder(&recorder, || show(breaker));
+            let text = shown.render();
+            let line = text.lines().find(|line| line.starts_with("mono_gateway_upstream_breaker"));
+            line.map(str::to_owned)
+        };
+        let (mut breaker, now) = (Breaker::new(), Clock::default().now());
+        assert_eq!(level(&breaker).as_deref(), Some("mono_gateway_upstream_breaker 0"));
+        for second in 0..20 {
+            let account = AccountId::parse(&format!("a{}", second % 5)).ok();
+            let at = now + chrono::Duration::seconds(second);
+            breaker.settle(at, Leave::Usual, account.as_ref(), Outcome::Failure);
+        }
+        assert_eq!(level(&breaker).as_deref(), Some("mono_gateway_upstream_breaker 2"));
+        assert_eq!(breaker.admit(now), Ok(Leave::Probe));
+        assert_eq!(level(&breaker).as_deref(), Some("mono_gateway_upstream_breaker 1"));
     }
 
     #[test]

@@ -40,6 +40,9 @@ pub struct Bounds {
     /// How long the peer may take to read an answer, and how long a stream may wait for a peer
     /// that reads nothing.
     pub answer: Duration,
+    /// How long a peer that writes no more waits for an answer. Somebody who has said everything and
+    /// listens looks the same as somebody who went away, for whom nothing should be asked.
+    pub listens: Duration,
     /// How long a connection that is done waits for its peer to see that. Closed at once, with
     /// bytes of the peer's unread, the system would send a reset, which may overtake the answer.
     pub linger: Duration,
@@ -54,6 +57,7 @@ impl Default for Bounds {
             idle: Duration::from_secs(75),
             body: Duration::from_secs(15),
             answer: Duration::from_secs(60),
+            listens: Duration::from_secs(2),
             linger: Duration::from_secs(5),
             headroom: 1024,
         }

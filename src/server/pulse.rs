@@ -20,6 +20,8 @@ pub(super) enum Why {
     Idle,
     /// An answer is not read.
     Answer,
+    /// The peer has ended its side and is taken to be gone.
+    Gone,
     /// It is done and has waited long enough for its peer.
     Done,
 }
@@ -30,6 +32,7 @@ impl Why {
             Self::Head => "head",
             Self::Idle => "idle",
             Self::Answer => "answer",
+            Self::Gone => "gone",
             Self::Done => "done",
         }
     }
@@ -52,6 +55,7 @@ struct UnderWay {
     /// Whether the request has arrived to its end.
     is_whole: bool,
     answer: Answer,
+    since: Instant,
 }
 
 #[derive(Debug)]
@@ -66,6 +70,8 @@ struct Beat {
     head_since: Option<Instant>,
     /// Since when the socket takes nothing.
     blocked_since: Option<Instant>,
+    /// Since when the peer writes no more.
+    ended_since: Option<Instant>,
     /// Since when there is nothing left but to wait for the peer.
     done_since: Option<Instant>,
     may_linger: bool,
@@ -90,6 +96,7 @@ impl Pulse {
             quiet_since: Instant::now(),
             head_since: None,
             blocked_since: None,
+            ended_since: None,
             done_since: None,
             may_linger: true,
             untold: None,
@@ -113,8 +120,11 @@ impl Pulse {
             Answer::Leaving(since) => Some(since),
             Answer::Awaited | Answer::Endless => None,
         });
-        if let Some(since) = leaving.chain(beat.blocked_since).min() {
-            return (since + bounds.answer, Some(Why::Answer));
+        let unread = leaving.chain(beat.blocked_since).min();
+        let unread = unread.map(|since| (since + bounds.answer, Some(Why::Answer)));
+        let gone = beat.gone_since().map(|since| (since + bounds.listens, Some(Why::Gone)));
+        if let Some(due) = unread.into_iter().chain(gone).min_by_key(|(at, _)| *at) {
+            return due;
         }
         if !beat.under_way.is_empty() {
             return (Instant::now() + bounds.head, None);
@@ -136,7 +146,8 @@ impl Pulse {
         beat.head_since = None;
         beat.serial += 1;
         let id = beat.serial;
-        beat.under_way.push(UnderWay { id, is_whole, answer: Answer::Awaited });
+        let since = Instant::now();
+        beat.under_way.push(UnderWay { id, is_whole, answer: Answer::Awaited, since });
         Exchange { pulse: self.clone(), id }
     }
 
@@ -187,11 +198,12 @@ impl Pulse {
     }
 
     /// Whether the reader is to learn that the peer writes no more. Not while a request that is
-    /// whole waits for its answer: a peer may say all that it has to say and then listen. If not,
-    /// `reader` is woken once it is. Who asked for a stream and writes no more is taken to be
+    /// whole waits for its answer: a peer may say all that it has to say and then listen, for a
+    /// while. If not, `reader` is woken once it is. Who asked for a stream and writes no more is taken to be
     /// gone: a stream to nobody would hold a subscription for as long as nothing happens.
     pub(super) fn tells_of_end(&self, reader: &Waker) -> bool {
         let mut beat = self.beat();
+        beat.ended_since.get_or_insert_with(Instant::now);
         let listens = beat
             .under_way
             .iter()
@@ -215,6 +227,15 @@ impl Pulse {
     /// The peer will not be waited for: the gateway stops, or the connection is no longer HTTP's.
     pub(super) fn no_lingering(&self) {
         self.beat().may_linger = false;
+    }
+}
+
+impl Beat {
+    /// Since when a peer that writes no more waits for an answer.
+    fn gone_since(&self) -> Option<Instant> {
+        let ended = self.ended_since?;
+        let awaited = self.under_way.iter().filter(|exchange| exchange.answer == Answer::Awaited);
+        awaited.map(|exchange| exchange.since.max(ended)).min()
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod access;
 mod accounts;
+mod breaker;
 mod browsers;
 mod burst;
 mod data;
@@ -33,6 +34,7 @@ mod subscriptions;
 mod support;
 mod sync;
 mod transport;
+mod upstream;
 mod webhooks;
 mod websocket;
 mod widget;

@@ -18,8 +18,15 @@ pub(crate) const SOON: Duration = Duration::from_millis(500);
 const LONG: Duration = Duration::from_secs(60);
 
 /// Bounds that no test meets.
-pub(crate) const PATIENT: Bounds =
-    Bounds { head: LONG, idle: LONG, body: LONG, answer: LONG, linger: LONG, headroom: 1000 };
+pub(crate) const PATIENT: Bounds = Bounds {
+    head: LONG,
+    idle: LONG,
+    body: LONG,
+    answer: LONG,
+    listens: LONG,
+    linger: LONG,
+    headroom: 1000,
+};
 
 /// A world whose only gateway was started with other settings.
 pub(crate) async fn world_with(change: impl FnOnce(&mut Config)) -> World {

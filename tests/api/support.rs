@@ -105,12 +105,14 @@ impl World {
     }
 
     pub(crate) async fn with_replicas(count: usize) -> Self {
+        Self::with_simulator(count, Options::default()).await
+    }
+
+    /// A world whose simulator has other options than the usual, apart from its pace.
+    pub(crate) async fn with_simulator(count: usize, options: Options) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let options = Options {
-            pace: Pace::Explicit,
-            webhook_secret: WEBHOOK_SECRET.into(),
-            ..Options::default()
-        };
+        let options =
+            Options { pace: Pace::Explicit, webhook_secret: WEBHOOK_SECRET.into(), ..options };
         let simulator = Simulator::start(options).await.unwrap();
         let database_url = new_database(folder.path()).await;
         let mut world = Self {
