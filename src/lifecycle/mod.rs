@@ -293,6 +293,13 @@ pub struct Marks {
     pub synced: Option<Time>,
     /// The last `account_updated` with a status that we know.
     pub update: Option<LastUpdate>,
+    /// The newest one that told how a fetch ended, where the last told of no end or only asked for
+    /// the customer anew.
+    #[serde(default)]
+    pub hidden_update: Option<LastUpdate>,
+    /// The status is not Mono's word: nothing was heard and nothing seen.
+    #[serde(default)]
+    pub gave_up: bool,
     /// The last `account_updated` without one, unless its place is lost behind a later one.
     pub blank_update: Option<BlankUpdate>,
     /// The last `reauthorisation_required`.

@@ -56,6 +56,7 @@ impl Fold {
     }
 
     pub(super) fn set_status(&mut self, status: DataStatus, raw: Option<&str>) {
+        self.state.marks.gave_up = false;
         self.state.data.status = Some(status);
         self.state.data.told_at = Some(self.at);
         self.state.data.raw = raw.map(str::to_owned);

@@ -1,6 +1,9 @@
 //! What each of Mono's deliveries means.
 
-use super::{early::is_good, *};
+use super::{
+    early::{asks, is_good},
+    *,
+};
 
 impl Fold {
     pub(super) fn connected(&mut self, reported: Option<&Reported>) -> Verdict {
@@ -29,13 +32,20 @@ impl Fold {
                 && is_older(update.stamp, blank.as_ref().and_then(|blank| blank.stamp)));
         self.announced(None, update.reference.as_deref());
         self.state.created_stamp = self.state.created_stamp.or(update.account_created);
-        self.recognise(update.account_match, update.bank_account.as_deref());
+        // What is out of date only fills in what nobody told since.
+        let matches = update.account_match.filter(|_| !stale || self.state.account_match.is_none());
+        let bank_account =
+            update.bank_account.as_deref().filter(|_| !stale || self.state.bank_account.is_none());
+        self.recognise(matches, bank_account);
         self.consent_of(update, stale);
-        self.refresh_told(update);
+        self.refresh_told(update, stale);
         self.is_old_data = update.sync == Some(SyncStatus::Failed);
         match known {
             // Out of date for the data, yet it may tell of consent that we had not heard of.
-            _ if stale => self.settle_early_data(),
+            _ if stale => {
+                self.hide(update, &before);
+                self.settle_early_data();
+            }
             Some(reported) => self.take_over(update, reported, &before),
             None => {
                 // It overwrites nothing, and makes no older news of the data stale.
@@ -57,6 +67,11 @@ impl Fold {
         marks.blank_update =
             marks.blank_update.take().filter(|b| b.stamp.is_some() && update.stamp.is_some());
         let taken = marks.update.as_ref().is_some_and(|last| last.taken);
+        if !asks(update.sync) && reported.status.is_outcome() {
+            marks.hidden_update = None;
+        } else if marks.update.as_ref().is_some_and(LastUpdate::ended_a_fetch) {
+            marks.hidden_update.clone_from(&marks.update);
+        }
         self.state.marks.update = Some(self.last_update(update, reported, before));
         self.state.data.retrieved.clone_from(&update.retrieved);
         // Newer than any look before it: what a look shows later is held against this.
@@ -71,16 +86,20 @@ impl Fold {
         } else {
             self.receive(reported);
         }
+        self.settle_hidden_data();
         let newest = self.state.marks.reauthorized.last().copied();
         if let Some(last) = &mut self.state.marks.update {
-            last.taken |= taken && self.state.waiting.is_none() && is_older(last.stamp, newest);
+            last.taken |= taken
+                && !asks(last.sync)
+                && self.state.waiting.is_none()
+                && is_older(last.stamp, newest);
             last.told = self.state.data.status != before.data.status;
         }
     }
 
     /// What an update says of the customer's consent and of the refresh behind it.
     fn consent_of(&mut self, update: &Update, stale: bool) {
-        if update.sync == Some(SyncStatus::ReauthorisationRequired) {
+        if asks(update.sync) {
             self.raise(update.stamp, ReauthReason::SyncStatus);
             return;
         }
@@ -186,7 +205,10 @@ impl Fold {
             Some(update) if update.early || self.is_stamped_answer() => {
                 self.use_last_update(&update);
             }
-            Some(_) | None => self.set_status(DataStatus::Processing, None),
+            Some(_) | None => {
+                self.set_status(DataStatus::Processing, None);
+                self.settle_hidden_data();
+            }
         }
         Verdict::Applied
     }

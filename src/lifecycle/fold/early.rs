@@ -37,9 +37,12 @@ impl Fold {
     /// Received after the customer had finished, so it is, unless its stamp says otherwise, or it
     /// asks for the customer again.
     pub(super) fn answers_reauth(&self) -> bool {
+        self.state.marks.update.as_ref().is_some_and(|update| self.answers(update))
+    }
+
+    fn answers(&self, update: &LastUpdate) -> bool {
         let marks = &self.state.marks;
-        let Some(update) = &marks.update else { return false };
-        if update.sync == Some(SyncStatus::ReauthorisationRequired) {
+        if asks(update.sync) {
             return false;
         }
         let (Some(sent), Some(authorized)) = (update.stamp, marks.reauthorized.last()) else {
@@ -104,6 +107,53 @@ impl Fold {
         } else if update.taken && self.is_unanswered() {
             self.reopen();
         }
+        self.settle_hidden_data();
+    }
+
+    /// An update that is out of date may have ended a fetch all the same: what overtook it told of
+    /// no end, or only asked for the customer anew. `before` is the state that it met.
+    pub(super) fn hide(&mut self, update: &Update, before: &AccountState) {
+        let Some(reported) = update.reported.as_ref().filter(|told| told.status.is_outcome())
+        else {
+            return;
+        };
+        let Marks { update: last, hidden_update, reauthorized, .. } = &self.state.marks;
+        let is_newer = hidden_update.as_ref().is_none_or(|hidden| hidden.stamp < update.stamp);
+        let is_hidden = last.as_ref().is_some_and(|last| !last.ended_a_fetch());
+        if is_hidden && is_newer && !asks(update.sync) {
+            let one = self.last_update(update, reported, before);
+            let before = hidden_update.as_ref();
+            let is_before_reauth = is_older(update.stamp, reauthorized.last().copied());
+            let during_link = before.is_some_and(|hidden| hidden.during_link) && is_before_reauth;
+            let hidden = LastUpdate {
+                taken: before.is_some_and(|hidden| hidden.taken),
+                during_link: one.during_link || during_link,
+                ..one
+            };
+            self.state.marks.hidden_update = Some(hidden);
+        }
+    }
+
+    /// The fetch after a re-authorisation has ended with an update that a later one hides: so it is
+    /// over, and the later one says how the data is since.
+    pub(super) fn settle_hidden_data(&mut self) {
+        let Marks { update, hidden_update, reauthorized, gave_up, .. } = &self.state.marks;
+        let (Some(last), Some(hidden)) = (update.clone(), hidden_update.clone()) else { return };
+        let newest = reauthorized.last().copied();
+        if !asks(last.sync) || hidden.stamp.is_none() || newest.is_none() {
+            return;
+        }
+        let waits = self.state.waiting.as_ref().is_some_and(|w| w.what == WaitingFor::Reauth);
+        let answers = self.answers(&hidden);
+        if answers && (waits || *gave_up) {
+            self.arrived(&hidden.reported, CompletionEvidence::AccountUpdated);
+            self.receive(&last.reported);
+        } else if hidden.taken && !answers {
+            self.reopen();
+        }
+        if let Some(hidden) = &mut self.state.marks.hidden_update {
+            hidden.taken = answers && is_older(hidden.stamp, newest);
+        }
     }
 
     /// Whether the last update was sent before the newest re-authorisation and is not its data.
@@ -123,8 +173,20 @@ impl Fold {
     }
 }
 
+impl LastUpdate {
+    /// Whether it told how a fetch ended, and did not ask for the customer.
+    pub(super) fn ended_a_fetch(&self) -> bool {
+        self.reported.status.is_outcome() && !asks(self.sync)
+    }
+}
+
+/// Whether a refresh ended by asking for the customer.
+pub(super) fn asks(sync: Option<SyncStatus>) -> bool {
+    sync == Some(SyncStatus::ReauthorisationRequired)
+}
+
 /// Whether an update brought readable data and did not ask for the customer.
 pub(super) fn is_good(update: &Update) -> bool {
-    update.sync != Some(SyncStatus::ReauthorisationRequired)
+    !asks(update.sync)
         && update.reported.as_ref().is_some_and(|reported| reported.status.is_readable())
 }

@@ -102,6 +102,7 @@ impl Fold {
         let failure = self.failure(SyncFailureCode::TimedOut, message.into(), shown);
         self.state.waiting = None;
         self.set_status(DataStatus::Failed, None);
+        self.state.marks.gave_up = true;
         self.state.sync.last_failure_at = Some(self.at);
         self.state.sync.failure = Some(failure.clone());
         if let Some(session) = &mut self.state.session

@@ -71,15 +71,15 @@ impl Fold {
         }
     }
 
-    /// What an update tells of the refresh behind it.
-    pub(super) fn refresh_told(&mut self, update: &Update) {
+    /// What an update tells of the refresh behind it. One that is out of date is not its data.
+    pub(super) fn refresh_told(&mut self, update: &Update, stale: bool) {
         let at = self.at;
         let Some(job) = self.refresh_job() else { return };
         let id = job.id;
         let is_outcome = update.reported.as_ref().is_some_and(|told| told.status.is_outcome());
         let is_anothers =
             matches!((&update.job, &job.mono_job), (Some(theirs), Some(ours)) if theirs != ours);
-        if is_outcome && !is_anothers && job.ended_at().is_some() {
+        if is_outcome && !stale && !is_anothers && job.ended_at().is_some() {
             job.look_at = None;
         }
         let ours = match (&update.job, &job.mono_job) {

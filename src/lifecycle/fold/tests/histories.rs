@@ -38,18 +38,14 @@ fn news() -> impl Strategy<Value = News> {
 
 /// How far a history is, to leave out what the rules do not place.
 ///
-/// Two kinds of history show in which order they came, and are left out. Where one customer
-/// authorises twice, nobody having asked between, data that came during the link may belong to
-/// either. And an update that asks for the customer and carries a data status as well makes older
-/// updates stale, so after a re-authorisation it may hide that the fetch had ended before it.
+/// One kind of history shows in which order it came, and is left out: where one customer authorises
+/// twice, nobody having asked between, data that came during the link may belong to either.
 #[derive(Default)]
 struct Course {
     link_out: bool,
     authorized: bool,
     /// Mono has asked since the last re-authorisation.
     asked: bool,
-    /// A fetch has ended.
-    fetched: bool,
 }
 
 impl Course {
@@ -58,14 +54,10 @@ impl Course {
         let asks = Some(SyncStatus::ReauthorisationRequired);
         match news {
             News::Updated(_, sync) if sync == asks => {
-                let fits = !(self.authorized && self.fetched);
-                self.asked |= fits;
-                fits
-            }
-            News::Updated(status, _) => {
-                self.fetched |= status.is_outcome();
+                self.asked = true;
                 true
             }
+            News::Updated(..) => true,
             News::Required => {
                 self.asked = true;
                 true
