@@ -8,11 +8,15 @@
 mod life;
 
 use life::{
-    Life,
+    Life, Sent,
     author::write,
-    plan::{Asked, Chapter, Plan, Work, lives},
+    plan::{Asked, Chapter, Linked, Outcome, Plan, Work, lives},
     shapes::{Dialect, Event, Shapes},
-    watch::{Mono, Post, lead, on_time},
+    watch::{Mono, Post, Watched, lead, on_time},
+};
+use mono_gateway::lifecycle::{
+    DataStatus,
+    session::{ReauthMethod, ReauthStatus, Session},
 };
 use proptest::{
     collection::vec,
@@ -20,6 +24,7 @@ use proptest::{
     sample::Index,
     test_runner::{Config, RngSeed, TestError, TestRunner},
 };
+use serde_json::Value;
 
 const ANY: [Dialect; 5] =
     [Dialect::Printed, Dialect::Both, Dialect::Stamps, Dialect::Ids, Dialect::Neither];
@@ -162,4 +167,115 @@ fn every_documented_form_of_every_webhook_is_among_the_shapes() {
     ] {
         assert!(shapes.count(event) >= least, "{event:?}: {}", shapes.count(event));
     }
+}
+
+/// The delivery of this number and the next arrive at one moment, in this order or the other.
+fn together(life: &Life, n: usize, turned: bool) -> Post {
+    let mut post = on_time(life);
+    post[n].0 = post[n + 1].0;
+    if turned {
+        post.swap(n, n + 1);
+    }
+    post
+}
+
+fn is_good(sent: &Sent) -> bool {
+    let meta = &sent.body["data"]["meta"];
+    let word = |name: &str| meta[name].as_str().unwrap_or_default().to_ascii_uppercase();
+    sent.event == Event::Updated
+        && matches!(word("data_status").as_str(), "AVAILABLE" | "PARTIAL")
+        && word("sync_status") != "REAUTHORISATION_REQUIRED"
+}
+
+/// Without a stamp nothing else may change places: of two updates the one that came last is true.
+/// Data belongs to a re-authorisation that it overtakes if the customer was wanted, or at the bank.
+#[test]
+fn without_stamps_updated_may_change_places_with_reauthorized_and_with_connected() {
+    let shapes = Shapes::read();
+    check(700, lives(&[Dialect::Ids, Dialect::Neither]), |plan| {
+        let life = write(&shapes, &plan, 1);
+        for n in 1..life.sent.len() {
+            let (first, second) = (&life.sent[n - 1], &life.sent[n]);
+            let may = match first.event {
+                Event::Connected => second.event == Event::Updated,
+                Event::Reauthorized => {
+                    let mut before = Watched::new(&life, Mono::IsDown);
+                    before.live(&on_time(&life), first.at_ms - 1);
+                    let state = &before.state;
+                    let is_out = state.session.as_ref().is_some_and(Session::is_out);
+                    is_good(second) && (is_out || state.need.is_some())
+                }
+                Event::Updated
+                | Event::Required
+                | Event::SyncFailed
+                | Event::Unlinked
+                | Event::Job
+                | Event::Income
+                | Event::Other => false,
+            };
+            if may {
+                let [one, other] = [false, true].map(|turned| {
+                    let led = lead(&life, &together(&life, n - 1, turned), Mono::IsDown);
+                    (led.essence(), led.session())
+                });
+                assert_eq!(one, other, "{life:?} delivery {n}");
+            }
+        }
+    });
+}
+
+#[test]
+fn the_flag_is_down_if_a_good_reauthorisation_is_the_newest_news_of_consent_however_late_each_is() {
+    let shapes = Shapes::read();
+    check(500, (told_by_webhook(&[Dialect::Both, Dialect::Stamps]), late()), |(plan, late)| {
+        let life = write(&shapes, &plan, 1);
+        let asks = |sent: &Sent| {
+            let data = &sent.body["data"];
+            let word = |value: &Value| value.as_str().is_some_and(|word| word.len() > 20);
+            sent.event == Event::Required
+                || word(&data["status"])
+                || word(&data["meta"]["sync_status"])
+        };
+        let of_consent = |sent: &&Sent| sent.event == Event::Reauthorized || asks(sent);
+        if life.sent.iter().rev().find(of_consent).is_some_and(|sent| !asks(sent)) {
+            let state = lead(&life, &post(&life, &late), Mono::IsDown).state;
+            assert_eq!(state.need, None, "{life:?} {late:?}");
+        }
+    });
+}
+
+/// The smallest histories that show in which order they came.
+///
+/// - An event with an id and no time cannot be placed: of two updates the one that came last is true.
+/// - A session is of our clock and a stamp of Mono's. An update that was sent before the link was
+///   asked for, and comes while it is out, is taken for its data, as one is that overtakes
+///   `account_reauthorized`; the account's own state is right, since that goes by the stamps.
+#[test]
+fn updates_without_a_stamp_and_a_session_s_end_do_show_the_order_in_which_they_came() {
+    let shapes = Shapes::read();
+    let led = |plan: &Plan, late: &[Vec<i64>]| {
+        let life = write(&shapes, plan, 1);
+        lead(&life, &post(&life, late), Mono::IsDown)
+    };
+    let fetch = |status| Chapter::Fetch { status, sync: None, slow: false };
+    let chapters = vec![(1, 0, fetch("AVAILABLE")), (1, 0, fetch("FAILED"))];
+    let by_id = Plan { dialect: Dialect::Ids, linked: Linked::LongAgo, chapters };
+    let (one, other) = (led(&by_id, &[vec![0]]), led(&by_id, &[vec![1500], vec![0]]));
+    assert_eq!(one.state.data.status, Some(DataStatus::Failed));
+    assert_eq!(other.state.data.status, Some(DataStatus::Available));
+
+    let reauth = Chapter::Reauth {
+        method: ReauthMethod::HostedLink,
+        outcome: Outcome::Finishes,
+        status: "UNAVAILABLE",
+        fresh: false,
+        slow: false,
+    };
+    let stamped =
+        Plan { dialect: Dialect::Both, linked: Linked::Session, chapters: vec![(1, 0, reauth)] };
+    let late = [vec![0], vec![2000], vec![0], vec![0]];
+    let (one, other) = (led(&stamped, &[vec![0]]), led(&stamped, &late));
+    assert_eq!(one.essence(), other.essence());
+    let [one, other] = [one, other].map(|led| led.session().map(|(_, status)| status));
+    assert_eq!((one, other), (Some(ReauthStatus::Failed), Some(ReauthStatus::Completed)));
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mono_gateway::{
-    ids::JobId,
+    ids::{JobId, ReauthId},
     lifecycle::{
         AccountState, Change, DataStatus,
         fact::{Fact, JobWord, Look, Reported, What},
@@ -90,6 +90,9 @@ impl Watched {
                 Some(Scene::Shows { status, balance }) => self.shows = Some((status, *balance)),
                 Some(Scene::JobStands(id, word)) => drop(self.jobs.insert(*id, *word)),
             }
+        }
+        if until_ms < i64::MAX {
+            self.wait_until(until_ms);
         }
     }
 
@@ -202,6 +205,11 @@ impl Watched {
     pub(crate) fn essence(&self) -> (Option<DataStatus>, bool, bool) {
         let state = &self.state;
         (state.data.status, state.need.is_some(), state.unlinked)
+    }
+
+    /// The newest session, and how far it is.
+    pub(crate) fn session(&self) -> Option<(ReauthId, ReauthStatus)> {
+        self.state.session.as_ref().map(|session| (session.id, session.status()))
     }
 }
 

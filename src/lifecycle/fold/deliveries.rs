@@ -195,8 +195,17 @@ impl Fold {
             None => marks.reauthorized.clear(),
         }
         self.lower(stamp);
-        if !outdated && let Some(session) = &mut self.state.session {
-            session.authorized(self.at);
+        let asked_at = self.state.need.as_ref().map(|need| need.since);
+        if let Some(session) = &mut self.state.session {
+            // Mono has asked again since. Whoever was at the bank when we heard that had not been
+            // sent there by it, so this is their news, come late.
+            let is_theirs = asked_at.is_some_and(|asked_at| asked_at > session.created_at);
+            if !outdated || is_theirs {
+                session.authorized(self.at);
+            }
+            if outdated {
+                session.asked_again();
+            }
         }
         let update = self.state.marks.update.clone();
         let baseline = self.state.details.clone();
