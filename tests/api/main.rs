@@ -10,6 +10,7 @@ mod browsers;
 mod burst;
 mod data;
 mod deadlines;
+mod delivery;
 mod documents;
 mod errors;
 mod frames;
