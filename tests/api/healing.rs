@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use chrono::Duration;
 use mono_simulator::{
-    Announce, Behaviour, DataStatus, Era, Finish, JobEnd, JobKind, JobOutcome, Kind, NewAccount,
-    Oddity, Outcome, Realtime, Script, Webhook,
+    Announce, Behaviour, DataStatus, Era, Fault, FaultKind, Finish, JobEnd, JobKind, JobOutcome,
+    Kind, NewAccount, Oddity, Outcome, Realtime, Script, Webhook,
 };
 use serde_json::{Value, json};
 
@@ -116,6 +116,8 @@ impl World {
         let started = self.initiate(&case.account).await;
         case.session = started["reauth"]["id"].clone();
         assert_eq!(started["reauth"]["status"], "LINK_ISSUED", "{started}");
+        // What there was before is known.
+        assert_eq!(self.known(&case.account).await["dataStatus"], "AVAILABLE");
     }
 
     async fn begin_link(&self, case: &mut Case) {
@@ -356,4 +358,200 @@ async fn so_it_is_in_the_shapes_of_2024() {
 async fn so_it_is_in_the_first_shapes_and_the_last_without_an_envelope() {
     heals(Era::V1, 3).await;
     heals(Era::Legacy, 4).await;
+}
+
+/// An approved re-authorisation: its session, and the account.
+async fn approved(world: &World) -> (String, Value) {
+    let mut case = Case::of(Wait::Reauth, DataStatus::Available, NEVER, DataStatus::Available);
+    world.begin_reauth(&mut case).await;
+    let query = "query ($id: ID!) { reauthSession(id: $id) { reference } }";
+    let session = world.data(query, json!({ "id": case.session })).await;
+    let reference = session["reauthSession"]["reference"].as_str().unwrap();
+    world.simulator.finish_by_reference(reference, Outcome::Approve).unwrap();
+    (case.account, case.session)
+}
+
+fn newest(known: &Value) -> &Value {
+    &known["reauth"]["sessions"]["nodes"][0]
+}
+
+/// What was lost of this kind, as it would have come.
+fn lost(world: &World, account: &str, kind: Kind) -> String {
+    let sent = world.simulator.deliveries();
+    let of = |sent: &&mono_simulator::Delivery| {
+        sent.lost && sent.kind == kind && sent.account.as_deref() == Some(account)
+    };
+    sent.iter().find(of).expect("it was lost").body.to_string()
+}
+
+#[tokio::test]
+async fn without_account_reauthorized_the_data_itself_shows_that_the_customer_has_finished() {
+    for era in [Era::V2_2026, Era::V2_2024] {
+        let world = World::new().await;
+        world.simulator.set_era(era);
+        let drop = vec![Kind::AccountReauthorized];
+        world.simulator.script(Script { drop, ..Script::default() });
+        let mut statuses = world.subscribe(0, DATA_STATUS, json!({})).await;
+        world.heard_by(0, 1).await;
+        let (account, _) = approved(&world).await;
+        assert_eq!(statuses.event().await["to"], "AVAILABLE");
+        world.simulator.deliver_all().await;
+        // Of old an update did not say how the refresh behind it ended.
+        let says = era == Era::V2_2026;
+        let known = world.known(&account).await;
+        assert_eq!(known["reauth"]["required"], !says, "{known}");
+        world.clock.advance(Duration::minutes(31));
+        let ended = if says { "COMPLETED" } else { "EXPIRED" };
+        let known = world.until(&account, |known| newest(known)["status"] == ended).await;
+        assert_eq!(known["dataStatus"], "AVAILABLE");
+        // It comes after all.
+        world.clock.advance(Duration::hours(3));
+        let late = lost(&world, &account, Kind::AccountReauthorized);
+        assert_eq!(world.webhook(late).await, 200);
+        let known = world.known(&account).await;
+        assert_eq!(newest(&known)["status"], "COMPLETED", "{known}");
+        assert_eq!(newest(&known)["completedVia"], "ACCOUNT_UPDATED", "{known}");
+        assert_eq!(
+            (&known["dataStatus"], &known["reauth"]["required"]),
+            (&json!("AVAILABLE"), &json!(false))
+        );
+        mark(&world, "mark").await;
+        let told = heard(&mut statuses, "to", "mark").await;
+        let news = told.get(&account).cloned().unwrap_or_default();
+        assert_eq!(news, vec!["AVAILABLE"], "the new data is told once, and under its status");
+        world.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_link_of_which_nothing_is_heard_expires_and_what_comes_late_repairs_it() {
+    let world = World::new().await;
+    let drop = vec![Kind::AccountReauthorized, Kind::AccountUpdated];
+    world.simulator.script(Script { drop, ..Script::default() });
+    let (account, _) = approved(&world).await;
+    world.simulator.deliver_all().await;
+    world.simulator.add_fault(Fault::status(500).account(&account).times(1000)).unwrap();
+    world.clock.advance(Duration::minutes(31));
+    let known = world.until(&account, |known| newest(known)["status"] == "EXPIRED").await;
+    assert_eq!(newest(&known)["url"], Value::Null);
+    assert_eq!(known["reauth"]["required"], true, "nobody said that it was not");
+    world.clock.advance(Duration::hours(3));
+    for (kind, session) in
+        [(Kind::AccountReauthorized, "AUTHORIZED"), (Kind::AccountUpdated, "COMPLETED")]
+    {
+        assert_eq!(world.webhook(lost(&world, &account, kind)).await, 200);
+        assert_eq!(newest(&world.known(&account).await)["status"], session);
+    }
+    assert_eq!(world.known(&account).await["dataStatus"], "AVAILABLE");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn however_the_details_fail_it_ends_with_the_reason_and_a_late_success_repairs_it() {
+    let world = World::new().await;
+    world.simulator.script(Script { drop: vec![Kind::AccountUpdated], ..Script::default() });
+    let faults = [
+        Fault::status(500),
+        Fault::status(429).retry_after(3600),
+        Fault::status(404),
+        Fault::new(FaultKind::Reset),
+        Fault::new(FaultKind::Garbage),
+        Fault::new(FaultKind::Truncated),
+        Fault::new(FaultKind::DataNull),
+        Fault::new(FaultKind::Empty),
+        Fault::slow(11_000),
+    ];
+    let mut accounts = Vec::new();
+    for _ in &faults {
+        let (account, _) = approved(&world).await;
+        world.simulator.deliver_all().await;
+        accounts.push(account);
+    }
+    let begun = world.clock.now();
+    for (fault, account) in faults.into_iter().zip(&accounts) {
+        // What hangs does so only at the end: this test is to be quick.
+        let hangs = fault.kind == FaultKind::Slow;
+        let fault = if hangs { Fault::status(503) } else { fault };
+        world.simulator.add_fault(fault.account(account).times(1000)).unwrap();
+    }
+    for look_s in [16, 31] {
+        world.clock.advance(begun + Duration::seconds(look_s) - world.clock.now());
+        world.is_idle().await;
+        for account in &accounts {
+            let known = world.known(account).await;
+            assert_eq!(newest(&known)["status"], "AUTHORIZED", "{known}");
+            assert!(known["sync"]["waitingUntil"].is_string(), "the next look stands: {known}");
+        }
+    }
+    // Of one the trouble passes.
+    world.simulator.clear_faults();
+    let healed = accounts.remove(0);
+    let hanging = accounts.pop().unwrap();
+    for account in &accounts {
+        world.simulator.add_fault(Fault::status(502).account(account).times(1000)).unwrap();
+    }
+    world.simulator.add_fault(Fault::slow(11_000).account(&hanging).times(1000)).unwrap();
+    accounts.push(hanging);
+    world.clock.advance(Duration::seconds(31));
+    world.until(&healed, |known| newest(known)["completedVia"] == "DETAILS_READ").await;
+    world.clock.advance(Duration::minutes(31));
+    for account in &accounts {
+        world.until(account, |known| newest(known)["status"] == "FAILED").await;
+        let known = world.known(account).await;
+        assert_eq!(newest(&known)["failure"]["code"], "TIMED_OUT");
+        assert_eq!(
+            (&known["dataStatus"], &known["dataStatusRaw"]),
+            (&json!("FAILED"), &Value::Null)
+        );
+        assert_eq!(known["sync"]["failure"]["code"], "TIMED_OUT");
+        assert_eq!(known["reauth"]["required"], false, "the customer did their part");
+        assert_eq!(known["sync"]["waitingUntil"], Value::Null);
+    }
+    world.simulator.clear_faults();
+    let read = "query ($id: ID!) { account(id: $id) { balance { minor } } }";
+    for (n, account) in accounts.iter().enumerate() {
+        let via = if n % 2 == 0 {
+            assert_eq!(world.webhook(lost(&world, account, Kind::AccountUpdated)).await, 200);
+            "ACCOUNT_UPDATED"
+        } else {
+            world.ask(read, json!({ "id": account })).await;
+            "DETAILS_READ"
+        };
+        let known = world.known(account).await;
+        assert_eq!(
+            (&newest(&known)["status"], &newest(&known)["completedVia"]),
+            (&json!("COMPLETED"), &json!(via))
+        );
+        assert_eq!(
+            (&known["dataStatus"], &known["sync"]["failure"]),
+            (&json!("AVAILABLE"), &Value::Null)
+        );
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_due_while_the_gateway_was_down_is_done_when_it_is_back() {
+    let mut world = World::new().await;
+    world.simulator.script(Script { drop: vec![Kind::AccountUpdated], ..Script::default() });
+    let (ready, _) = approved(&world).await;
+    world.simulator.deliver_all().await;
+    // Its data never comes.
+    let (stuck, _) = approved(&world).await;
+    world.simulator.deliver_all().await;
+    world.simulator.set_status(&stuck, DataStatus::Processing).unwrap();
+    let unused = world.initiate(HEALTHY).await;
+    assert_eq!(unused["reauth"]["status"], "LINK_ISSUED");
+    world.gateways.pop().unwrap().stop().await;
+    world.clock.advance(Duration::hours(26));
+    world.simulator.reset_calls();
+    world.start_gateway().await;
+    let known = world.until(&ready, |known| newest(known)["status"] == "COMPLETED").await;
+    assert_eq!(newest(&known)["completedVia"], "DETAILS_READ");
+    let known = world.until(&stuck, |known| newest(known)["status"] == "FAILED").await;
+    assert_eq!(newest(&known)["failure"]["code"], "TIMED_OUT");
+    assert_eq!(newest(&known)["failure"]["dataStatus"], "PROCESSING");
+    world.until(HEALTHY, |known| newest(known)["status"] == "EXPIRED").await;
+    assert_eq!(world.simulator.calls().len(), 2, "what was missed is not made up for");
+    world.stop().await;
 }
