@@ -2,10 +2,22 @@
 //! expire. Each deadline stands in the database, so it survives a restart, and is claimed, so one
 //! replica takes it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
+use futures_util::{
+    future,
+    stream::{self, StreamExt as _},
+};
 use sha2::{Digest as _, Sha256};
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::{
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
+    task::JoinSet,
+    time::MissedTickBehavior,
+};
 
 use super::{
     RetrievedData,
@@ -29,7 +41,15 @@ use crate::{
 /// How often the database is asked for what is due.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// How many accounts are taken in one round.
+/// How many accounts are read at once of those about which something is due, and how often in one
+/// round: however many there are, a round ends soon.
+const PAGE: u64 = 256;
+const PAGES: usize = 16;
+
+/// How many of them are come to at once: what is written of them shares commits.
+const AT_ONCE: usize = 32;
+
+/// How many link sessions are ended in one round.
 const ROUND: u64 = 64;
 
 /// How many accounts are looked at at once.
@@ -43,15 +63,24 @@ const KEYS_EVERY: chrono::Duration = chrono::Duration::hours(1);
 
 /// Looks after deadlines, for ever.
 pub async fn run(lifecycle: Lifecycle, mono: Client, database: Database) {
-    let worker = Worker { lifecycle, mono, database, looks: Arc::new(Semaphore::new(LOOKS)) };
+    let (looks, freed) = (Arc::new(Semaphore::new(LOOKS)), Arc::default());
+    let worker = Worker { lifecycle, mono, database, looks, freed };
     let mut under_way = JoinSet::new();
+    let mut backlog = Backlog::default();
     let mut keys_kept_until = Time::default();
+    let mut period = tokio::time::interval(PERIOD);
+    period.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            () = tokio::time::sleep(PERIOD) => {}
+            biased;
+            _ = period.tick() => {}
             () = worker.lifecycle.clock().moved() => {}
+            () = worker.freed.notified(), if !backlog.queue.is_empty() => {
+                worker.go_on(&mut backlog, &mut under_way).await;
+                continue;
+            }
         }
-        while worker.round(&mut under_way).await {}
+        worker.round(&mut backlog, &mut under_way).await;
         while worker.end_links().await {}
         worker.forget_keys(&mut keys_kept_until).await;
         if let Err(error) = worker.erase_old_results().await {
@@ -61,38 +90,132 @@ pub async fn run(lifecycle: Lifecycle, mono: Client, database: Database) {
     }
 }
 
+/// Accounts that are to be looked at once there is room, so that they hold up nobody whose
+/// deadline needs no look.
+#[derive(Default)]
+struct Backlog {
+    /// Since when each of them is due.
+    known: HashMap<AccountId, Time>,
+    /// The order in which they are come to.
+    queue: VecDeque<AccountId>,
+    /// Where the last round stopped, if it did not come to the end.
+    after: Option<(Time, AccountId)>,
+}
+
+/// What became of a deadline that was come to.
+enum Met {
+    /// It needs nothing more of this replica.
+    Done,
+    /// There is no room to look at the account now: it stays due.
+    NoRoom,
+    /// Mono is to be asked.
+    Ask(Box<Question>),
+}
+
+/// What Mono is to be asked about an account.
+struct Question {
+    account: AccountId,
+    /// Whether its details are looked at.
+    look: bool,
+    /// The jobs that are asked after.
+    jobs: Vec<Job>,
+    /// Whether something else is over, which must not end what has yet to be looked at.
+    then_time: bool,
+    /// How long it is claimed for.
+    until: Time,
+    place: OwnedSemaphorePermit,
+}
+
 #[derive(Clone)]
 struct Worker {
     lifecycle: Lifecycle,
     mono: Client,
     database: Database,
     looks: Arc<Semaphore>,
+    /// Told when a look has ended.
+    freed: Arc<Notify>,
 }
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 impl Worker {
-    /// Takes what is due now. True if something was taken and there may be more.
-    async fn round(&self, under_way: &mut JoinSet<()>) -> bool {
+    /// Comes to what is due now, except what is known to wait for room.
+    async fn round(&self, backlog: &mut Backlog, under_way: &mut JoinSet<()>) {
         let now = self.lifecycle.clock().now();
-        let due = match store::next_deadlines(self.database.reader(), now, ROUND).await {
-            Ok(due) => due,
-            Err(error) => {
-                tracing::error!(cause = %chain(&error), "deadlines cannot be read; trying again");
-                return false;
-            }
-        };
-        let is_full = due.len() as u64 == ROUND;
-        let mut taken = false;
-        for account in due {
-            match self.take(&account, under_way).await {
-                Ok(was_taken) => taken |= was_taken,
+        for _ in 0..PAGES {
+            let after = backlog.after.take();
+            let due = store::next_deadlines(self.database.reader(), now, after, PAGE).await;
+            let due = match due {
+                Ok(due) => due,
                 Err(error) => {
-                    tracing::error!(%account, cause = %chain(error.as_ref()), "a deadline was not met; it stays due");
+                    tracing::error!(cause = %chain(&error), "deadlines cannot be read; trying again");
+                    return;
+                }
+            };
+            let is_full = due.len() as u64 == PAGE;
+            let last = due.last().cloned().filter(|_| is_full);
+            backlog.after = last.map(|(account, at)| (at, account));
+            let waits = |(account, at): &(AccountId, Time)| backlog.known.get(account) == Some(at);
+            let fresh: Vec<_> = due.into_iter().filter(|due| !waits(due)).collect();
+            let met = stream::iter(fresh)
+                .map(|(account, at)| async move {
+                    let met = self.meet(&account).await;
+                    (account, at, met)
+                })
+                .buffered(AT_ONCE);
+            let met: Vec<_> = met.collect().await;
+            for (account, at, met) in met {
+                if matches!(self.begin(&account, met, under_way), Met::NoRoom)
+                    && backlog.known.insert(account.clone(), at).is_none()
+                {
+                    backlog.queue.push_back(account);
                 }
             }
+            if !is_full {
+                return;
+            }
         }
-        taken && is_full
+    }
+
+    /// Looks at those that wait for room, as far as there is some.
+    async fn go_on(&self, backlog: &mut Backlog, under_way: &mut JoinSet<()>) {
+        while self.looks.available_permits() > 0
+            && let Some(account) = backlog.queue.pop_front()
+        {
+            backlog.known.remove(&account);
+            let met = self.meet(&account).await;
+            // Found due again by the next round, if it is.
+            self.begin(&account, met, under_way);
+        }
+    }
+
+    /// Begins to ask Mono, if that is to be. A look, which may take long, goes on by itself: one
+    /// bank that is slow must not hold up the others' deadlines.
+    fn begin(
+        &self,
+        account: &AccountId,
+        met: Result<Met, Failure>,
+        under_way: &mut JoinSet<()>,
+    ) -> Met {
+        match met {
+            Ok(Met::Ask(question)) => {
+                let worker = self.clone();
+                under_way.spawn(async move {
+                    if let Err(error) = worker.ask_mono(&question).await {
+                        let account = &question.account;
+                        tracing::error!(%account, cause = %chain(error.as_ref()), "a look was not recorded; it stays due");
+                    }
+                    drop(question.place);
+                    worker.freed.notify_one();
+                });
+                Met::Done
+            }
+            Ok(met) => met,
+            Err(error) => {
+                tracing::error!(%account, cause = %chain(error.as_ref()), "a deadline was not met; it stays due");
+                Met::Done
+            }
+        }
     }
 
     /// Ends link sessions whose time is over. True if there may be more. Not claimed: whichever
@@ -107,15 +230,14 @@ impl Worker {
             }
         };
         let is_full = due.len() as u64 == ROUND;
-        let mut ended = false;
-        for link in due {
-            match self.lifecycle.record_link(link, LinkWhat::TimePassed).await {
-                Ok(_) => ended = true,
-                Err(error) => {
-                    tracing::error!(%link, cause = %chain(&error), "a deadline was not met; it stays due");
-                }
+        let end = |link| async move {
+            let ended = self.lifecycle.record_link(link, LinkWhat::TimePassed).await;
+            if let Err(error) = &ended {
+                tracing::error!(%link, cause = %chain(error), "a deadline was not met; it stays due");
             }
-        }
+            ended.is_ok()
+        };
+        let ended = future::join_all(due.into_iter().map(end)).await.into_iter().any(|is| is);
         ended && is_full
     }
 
@@ -131,20 +253,10 @@ impl Worker {
         }
     }
 
-    /// Meets one deadline. A look, which may take long, goes on by itself: one bank that is slow
-    /// must not hold up the others' deadlines.
-    async fn take(
-        &self,
-        account: &AccountId,
-        under_way: &mut JoinSet<()>,
-    ) -> Result<bool, Failure> {
+    /// Does what is due about an account as far as time alone decides it, and says what Mono is to
+    /// be asked for. Only asking is claimed: of two that do the rest the second changes nothing.
+    async fn meet(&self, account: &AccountId) -> Result<Met, Failure> {
         let now = self.lifecycle.clock().now();
-        let until = now + CLAIM;
-        // Before it is claimed: what there is no room for now stays due, and another replica's.
-        let place = self.looks.clone().try_acquire_owned().ok();
-        if place.is_some() && !store::claim(self.database.writer(), account, now, until).await? {
-            return Ok(false);
-        }
         let state = self.lifecycle.states(std::slice::from_ref(account)).await?.remove(account);
         let state = state.unwrap_or_default();
         let session_is_due = state.session.as_ref().and_then(Session::deadline);
@@ -154,26 +266,26 @@ impl Worker {
             .filter(|job| job.deadline().is_some_and(|at| at <= now))
             .collect();
         // The others are asked after, or what they brought is looked at.
-        let (asked_after, ran_out): (Vec<_>, Vec<_>) =
+        let (jobs, ran_out): (Vec<_>, Vec<_>) =
             due_jobs.into_iter().partition(|job| job.is_asked_after() && job.mono_was_asked());
-        if session_is_due.is_some_and(|at| at <= now) || !ran_out.is_empty() {
+        let look = state.waiting.as_ref().is_some_and(|waiting| waiting.next_at <= now);
+        let is_last = state.waiting.is_some_and(|waiting| look && waiting.is_over(now))
+            || jobs.iter().any(|job| job.is_overdue(now));
+        let is_over = session_is_due.is_some_and(|at| at <= now) || !ran_out.is_empty();
+        if is_over && !is_last {
             self.lifecycle.record(account.clone(), What::TimePassed).await?;
         }
-        let look = state.waiting.is_some_and(|waiting| waiting.next_at <= now);
-        let is_due = look || !asked_after.is_empty();
-        let Some(place) = place else { return Ok(!is_due) };
-        if is_due {
-            let (worker, account) = (self.clone(), account.clone());
-            under_way.spawn(async move {
-                if let Err(error) = worker.ask_mono(&account, look, &asked_after, until).await {
-                    tracing::error!(%account, cause = %chain(error.as_ref()), "a look was not recorded; it stays due");
-                }
-                drop(place);
-            });
-        } else {
-            store::release(self.database.writer(), account, until).await?;
+        if !look && jobs.is_empty() {
+            return Ok(Met::Done);
         }
-        Ok(true)
+        // Before it is claimed: what there is no room for now is another replica's, too.
+        let Ok(place) = self.looks.clone().try_acquire_owned() else { return Ok(Met::NoRoom) };
+        let until = now + CLAIM;
+        if !store::claim(self.database.writer(), account, now, until).await? {
+            return Ok(Met::Done);
+        }
+        let (account, then_time) = (account.clone(), is_over && is_last);
+        Ok(Met::Ask(Box::new(Question { account, look, jobs, then_time, until, place })))
     }
 
     /// What jobs brought is personal: it is erased when its time is up, asked for or not.
@@ -186,25 +298,20 @@ impl Worker {
         Ok(())
     }
 
-    async fn ask_mono(
-        &self,
-        account: &AccountId,
-        look: bool,
-        jobs: &[Job],
-        until: Time,
-    ) -> Result<(), Failure> {
-        let mut looked = if look { self.look(account).await } else { Ok(Asked::Yes) };
+    async fn ask_mono(&self, question: &Question) -> Result<(), Failure> {
+        let Question { account, look, jobs, then_time, until, place: _ } = question;
+        let mut looked = if *look { self.look(account).await } else { Ok(Asked::Yes) };
         for job in jobs {
             let asked = ask_after(&self.lifecycle, &self.mono, job).await.map_err(Failure::from);
             looked = looked.and_then(|looked| asked.map(|asked| looked.and(asked)));
         }
         // Whatever became of the asking, a job does not run for ever.
         let now = self.lifecycle.clock().now();
-        if jobs.iter().any(|job| job.is_overdue(now)) {
+        if *then_time || jobs.iter().any(|job| job.is_overdue(now)) {
             self.lifecycle.record(account.clone(), What::TimePassed).await?;
         }
         match looked? {
-            Asked::Yes => Ok(store::release(self.database.writer(), account, until).await?),
+            Asked::Yes => Ok(store::release(self.database.writer(), account, *until).await?),
             // It stays due, and is taken again when this claim is over.
             Asked::MonoIsDown => Ok(()),
         }

@@ -1,10 +1,14 @@
 //! Nothing waits for ever: with a clock that moves.
 
 use chrono::Duration;
-use mono_simulator::{Fault, Kind, Outcome, Script};
+use futures_util::future::join_all;
+use mono_simulator::{DataStatus, Fault, Kind, NewAccount, Outcome, Script};
 use serde_json::{Value, json};
 
-use crate::support::*;
+use crate::{
+    mishap::{Hold, Line, Process},
+    support::*,
+};
 
 /// A re-authorisation whose customer has finished, with these webhooks lost.
 async fn authorised_without(world: &World, lost: &[Kind]) -> Value {
@@ -108,5 +112,157 @@ async fn with_no_news_and_no_answer_it_fails_and_a_late_success_repairs_it() {
         (&json!("AVAILABLE"), &json!("COMPLETED"))
     );
     assert_eq!(known["sync"]["failure"], Value::Null);
+    world.stop().await;
+}
+
+/// Accounts that Mono has just connected, and that are waited for.
+async fn connected(world: &World, count: usize) -> Vec<String> {
+    let new = || NewAccount { transactions: Some(0), ..NewAccount::default() };
+    let ids: Vec<_> = (0..count).map(|_| world.simulator.add_account(new()).unwrap().id).collect();
+    for some in ids.chunks(200) {
+        let each = some.iter().map(|id| {
+            let body = json!({ "event": "mono.events.account_connected", "data": { "id": id } });
+            world.webhook(body.to_string())
+        });
+        assert!(join_all(each).await.iter().all(|status| *status == 200));
+    }
+    ids
+}
+
+/// Waits until no account waits for its data.
+async fn none_waits(world: &World) {
+    let none = async {
+        while world.count("account_state", "data_status = 'PROCESSING'").await > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(3 * DEADLINE, none).await.expect("all are looked at");
+}
+
+/// How often each account was looked at.
+fn looks(world: &World, ids: &[String]) -> Vec<usize> {
+    let calls = world.simulator.calls();
+    let mut counts = std::collections::HashMap::new();
+    for call in calls.iter().filter(|call| call.method == "GET") {
+        *counts.entry(call.path.rsplit('/').next().unwrap()).or_insert(0) += 1;
+    }
+    ids.iter().map(|id| counts.get(id.as_str()).copied().unwrap_or(0)).collect()
+}
+
+#[tokio::test]
+async fn two_thousand_that_came_due_in_a_day_off_hold_up_nobody() {
+    let mut world = World::new().await;
+    let ids = connected(&world, 2000).await;
+    let started = world.initiate(HEALTHY).await;
+    assert_eq!(started["reauth"]["status"], "LINK_ISSUED");
+    world.gateways.pop().unwrap().stop().await;
+    world.clock.advance(Duration::days(1));
+    world.simulator.reset_calls();
+    world.simulator.add_fault(Fault::slow(25).times(2000)).unwrap();
+    world.start_gateway().await;
+    // Due behind all of them, and done without waiting for their looks; so are other requests.
+    world.until(HEALTHY, |known| newest(known)["status"] == "EXPIRED").await;
+    let started = world.initiate(NAIRA).await;
+    assert_eq!(started["reauth"]["status"], "LINK_ISSUED");
+    let waiting = world.count("account_state", "data_status = 'PROCESSING'").await;
+    assert!(waiting > 0, "all were looked at before");
+    none_waits(&world).await;
+    assert_eq!(looks(&world, &ids), vec![1; ids.len()], "each was looked at once");
+    // Sixteen looks, and what was asked for meanwhile.
+    assert!(world.simulator.max_concurrent() <= 18, "{}", world.simulator.max_concurrent());
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn of_two_replicas_one_looks_at_each_account() {
+    if postgres().is_none() {
+        // SQLite is for one process.
+        return;
+    }
+    let world = World::with_replicas(2).await;
+    let ids = connected(&world, 300).await;
+    // The first look shows nothing yet.
+    for (seconds, status) in [(16, DataStatus::Processing), (16, DataStatus::Available)] {
+        world.simulator.reset_calls();
+        for id in &ids {
+            world.simulator.set_status(id, status.clone()).unwrap();
+        }
+        world.clock.advance(Duration::seconds(seconds));
+        let all = async {
+            while looks(&world, &ids).iter().sum::<usize>() < ids.len()
+                || world.count("account_state", "claimed_until IS NOT NULL").await > 0
+            {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(3 * DEADLINE, all).await.expect("all are looked at");
+        assert_eq!(looks(&world, &ids), vec![1; ids.len()]);
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_look_in_the_hands_of_a_replica_that_dies_is_another_s() {
+    let mut world = World::with_replicas(0).await;
+    let (line, mono) = Line::to(&world, |parts| parts.method == "GET").await;
+    // A minute ago.
+    world.clock.advance(Duration::seconds(-60));
+    world.start_gateway().await;
+    let id = connected(&world, 1).await.remove(0);
+    world.gateways.pop().unwrap().stop().await;
+    line.hold(Hold::Before);
+    let process = Process::start(&world, &mono);
+    line.holds(1).await;
+    process.kill();
+    world.clock.advance(Duration::seconds(60));
+    world.start_gateway().await;
+    assert_eq!(world.count("account_state", "claimed_until IS NOT NULL").await, 1);
+    // Another deadline is met meanwhile: this one is still claimed.
+    let token = json!({ "accountId": HEALTHY, "method": "WIDGET_TOKEN" });
+    assert_eq!(world.initiate_with(token).await["reauth"]["status"], "LINK_ISSUED");
+    assert_eq!(looks(&world, std::slice::from_ref(&id)), [0]);
+    world.clock.advance(Duration::seconds(61));
+    let known = world.until(&id, |known| known["dataStatus"] == "AVAILABLE").await;
+    assert_eq!(known["sync"]["waitingUntil"], Value::Null);
+    assert_eq!(looks(&world, std::slice::from_ref(&id)), [1]);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn each_way_to_the_bank_ends_in_its_own_time_and_says_beforehand_when() {
+    let mut world = World::new().await;
+    let query = "mutation ($input: InitiateReauthInput!) { initiateReauth(input: $input) {
+        reauth { id createdAt expiresAt expiryBasis } } }";
+    for (account, method, minutes, basis) in [
+        (HEALTHY, "HOSTED_LINK", 30, "ASSUMED"),
+        (NAIRA, "WIDGET", 30, "ASSUMED"),
+        (BIG, "WIDGET_TOKEN", 10, "DOCUMENTED"),
+    ] {
+        let input = json!({ "input": { "accountId": account, "method": method } });
+        let session = world.data(query, input).await["initiateReauth"]["reauth"].take();
+        let at = |name: &str| {
+            chrono::DateTime::parse_from_rfc3339(session[name].as_str().unwrap()).unwrap()
+        };
+        let lives = (at("expiresAt") - at("createdAt")).num_seconds();
+        assert!((60 * minutes - 1..=60 * minutes + 5).contains(&lives), "{method} {lives}");
+        assert_eq!(session["expiryBasis"], basis);
+    }
+    // The deadlines stand in the database, and nobody asks.
+    world.restart().await;
+    let mut heard = world.subscribe(0, REAUTH, json!({})).await;
+    world.heard_by(0, 1).await;
+    world.clock.advance(Duration::minutes(10) + Duration::seconds(5));
+    let event = heard.event().await;
+    assert_eq!((&event["account"]["id"], &event["reauthStatus"]), (&json!(BIG), &json!("EXPIRED")));
+    assert_eq!(event["cause"], "DEADLINE");
+    heard.nothing_but_pong().await;
+    world.clock.advance(Duration::minutes(20));
+    let mut ended = std::collections::BTreeSet::new();
+    for _ in 0..2 {
+        let event = heard.event().await;
+        assert_eq!(event["reauthStatus"], "EXPIRED");
+        ended.insert(event["account"]["id"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(ended, [HEALTHY.to_owned(), NAIRA.to_owned()].into());
     world.stop().await;
 }

@@ -1,22 +1,17 @@
 //! One key, one wish: whatever breaks between the row, Mono's answer and the caller.
 
-use std::{
-    io::{BufRead as _, BufReader},
-    process::{Child, Command, Stdio},
-    sync::Arc,
-};
-
-use axum::{body::Bytes, extract::State, http::Request, response::IntoResponse as _};
+use axum::http::request::Parts;
 use chrono::Duration;
 use futures_util::future::join_all;
 use mono_gateway::config::Config;
 use mono_simulator::{Behaviour, Realtime};
 use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::task::JoinHandle;
 
 use crate::{
     access::{token_of, world_with_tokens},
+    mishap::{Hold, Line, Process},
     support::*,
 };
 
@@ -107,131 +102,9 @@ fn asked(world: &World) -> (usize, usize) {
     (links, refreshes)
 }
 
-/// Where a request is held up on its way to Mono and back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Hold {
-    /// Nowhere.
-    Nowhere,
-    /// Before Mono hears of it.
-    Before,
-    /// Once Mono has done it, and before its answer is heard.
-    Behind,
-}
-
-/// A line to the simulator on which what starts something can be held up.
-#[derive(Clone)]
-struct Line {
-    mono: String,
-    http: reqwest::Client,
-    hold: Arc<watch::Sender<Hold>>,
-    held: Arc<watch::Sender<usize>>,
-}
-
-impl Line {
-    /// The line, and the address that a gateway takes for Mono's.
-    async fn to(world: &World) -> (Self, String) {
-        let line = Self {
-            mono: world.simulator.base_url().to_owned(),
-            http: client(),
-            hold: Arc::new(watch::Sender::new(Hold::Nowhere)),
-            held: Arc::new(watch::Sender::new(0)),
-        };
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let app = axum::Router::new().fallback(Self::pass_on).with_state(line.clone());
-        tokio::spawn(async move { axum::serve(listener, app).await });
-        (line, format!("http://{address}"))
-    }
-
-    async fn pass_on(
-        State(line): State<Self>,
-        request: Request<axum::body::Body>,
-    ) -> axum::response::Response {
-        let (parts, body) = request.into_parts();
-        let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
-        let starts =
-            parts.uri.path().ends_with("/initiate") || parts.headers.contains_key("x-realtime");
-        if starts {
-            line.wait_at(Hold::Before).await;
-        }
-        let answer = line.forward(&parts, body).await;
-        if starts {
-            line.wait_at(Hold::Behind).await;
-        }
-        answer
-    }
-
-    async fn forward(
-        &self,
-        parts: &axum::http::request::Parts,
-        body: Bytes,
-    ) -> axum::response::Response {
-        let url = format!("{}{}", self.mono, parts.uri);
-        let mut headers = parts.headers.clone();
-        headers.remove("host");
-        let asked = self.http.request(parts.method.clone(), url).headers(headers).body(body);
-        let answer = asked.send().await.unwrap();
-        let (status, mut headers) = (answer.status(), answer.headers().clone());
-        headers.remove("transfer-encoding");
-        (status, headers, answer.bytes().await.unwrap()).into_response()
-    }
-
-    async fn wait_at(&self, place: Hold) {
-        let mut hold = self.hold.subscribe();
-        if *hold.borrow_and_update() == place {
-            self.held.send_modify(|held| *held += 1);
-            let _ = hold.wait_for(|now| *now != place).await;
-        }
-    }
-
-    fn hold(&self, place: Hold) {
-        self.held.send_replace(0);
-        self.hold.send_replace(place);
-    }
-
-    async fn holds(&self, count: usize) {
-        let mut held = self.held.subscribe();
-        let all = held.wait_for(|held| *held == count);
-        tokio::time::timeout(DEADLINE, all).await.expect("they are on their way").unwrap();
-    }
-}
-
-/// A gateway in a process of its own, which can be killed.
-struct Process {
-    child: Child,
-    address: String,
-}
-
-impl Process {
-    fn start(world: &World, mono: &str) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mono-gateway"));
-        command.env_clear().envs([
-            ("GATEWAY_BIND", "127.0.0.1:0"),
-            ("GATEWAY_ADMIN_BIND", "127.0.0.1:0"),
-            ("GATEWAY_AUTH", "none"),
-            ("GATEWAY_LOG_FORMAT", "json"),
-            ("DATABASE_URL", &world.database_url),
-            ("MONO_BASE_URL", mono),
-            ("MONO_SECRET_KEY", world.simulator.secret_key()),
-            ("MONO_WEBHOOK_SECRET", WEBHOOK_SECRET),
-        ]);
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let address = loop {
-            let line = lines.next().expect("it becomes ready").unwrap();
-            if let Some(address) = parsed(&line)["fields"]["address"].as_str() {
-                break format!("http://{address}");
-            }
-        };
-        // Nobody reads on: let it not wait for that.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, address }
-    }
-
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
+/// What Mono makes once for each request.
+fn starts(parts: &Parts) -> bool {
+    parts.uri.path().ends_with("/initiate") || parts.headers.contains_key("x-realtime")
 }
 
 /// After something broke between the rows and the answers: the retries are held until what they
@@ -284,7 +157,7 @@ async fn resolves(world: &World) {
 async fn after_a_crash_between_the_row_and_the_answer_nothing_is_stuck() {
     for place in [Hold::Before, Hold::Behind] {
         let mut world = World::with_replicas(0).await;
-        let (line, mono) = Line::to(&world).await;
+        let (line, mono) = Line::to(&world, starts).await;
         let process = Process::start(&world, &mono);
         line.hold(place);
         let first = make_all(&world, &process.address);
@@ -305,7 +178,7 @@ async fn after_a_crash_between_the_row_and_the_answer_nothing_is_stuck() {
 #[tokio::test]
 async fn an_answer_that_could_not_be_written_leaves_nothing_stuck() {
     let mut world = World::with_replicas(0).await;
-    let (line, mono) = Line::to(&world).await;
+    let (line, mono) = Line::to(&world, starts).await;
     let gateway = world.try_start(Config { mono_base_url: mono, ..world.config() }).await.unwrap();
     world.gateways.push(gateway);
     line.hold(Hold::Behind);
@@ -326,7 +199,7 @@ async fn an_answer_that_could_not_be_written_leaves_nothing_stuck() {
 #[tokio::test]
 async fn an_answer_that_comes_after_it_was_given_up_is_not_taken_for_a_success() {
     let mut world = World::with_replicas(0).await;
-    let (line, mono) = Line::to(&world).await;
+    let (line, mono) = Line::to(&world, starts).await;
     let gateway = world.try_start(Config { mono_base_url: mono, ..world.config() }).await.unwrap();
     world.gateways.push(gateway);
     line.hold(Hold::Behind);

@@ -22,6 +22,7 @@ mod leftovers;
 mod limits;
 mod link;
 mod log;
+mod mishap;
 mod raw;
 mod reauth;
 mod replicas;

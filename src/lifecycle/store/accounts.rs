@@ -215,23 +215,39 @@ pub async fn ids_after(
     find.into_tuple::<String>().all(db).await?.iter().map(|id| account_id(id)).collect()
 }
 
-/// Accounts about which something is due at `now` and that no replica is at work on.
+/// Accounts about which something is due at `now` and that no replica is at work on, each with when
+/// it came to be due, in that order: those behind `after`.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn next_deadlines(
     db: &impl ConnectionTrait,
     now: Time,
+    after: Option<(Time, AccountId)>,
     most: u64,
-) -> Result<Vec<AccountId>, StoreError> {
-    let rows = row::Entity::find()
+) -> Result<Vec<(AccountId, Time)>, StoreError> {
+    let mut find = row::Entity::find()
+        .select_only()
+        .column(row::Column::AccountId)
+        .column(row::Column::NextDeadlineAt)
         .filter(row::Column::NextDeadlineAt.lte(now.timestamp_millis()))
-        .filter(unclaimed(now))
+        .filter(unclaimed(now));
+    if let Some((at, account)) = after {
+        let at = at.timestamp_millis();
+        let later = row::Column::NextDeadlineAt.gt(at);
+        let beside = Condition::all()
+            .add(row::Column::NextDeadlineAt.eq(at))
+            .add(row::Column::AccountId.gt(account.as_str()));
+        find = find.filter(Condition::any().add(later).add(beside));
+    }
+    let rows = find
         .order_by_asc(row::Column::NextDeadlineAt)
+        .order_by_asc(row::Column::AccountId)
         .limit(most)
+        .into_tuple::<(String, i64)>()
         .all(db)
         .await?;
-    rows.iter().map(|row| account_id(&row.account_id)).collect()
+    rows.iter().map(|(id, at)| Ok((account_id(id)?, time(TABLE, id, *at)?))).collect()
 }
 
 /// Takes the account's deadline for this replica, for as long as `until`. False if another has it.

@@ -138,7 +138,7 @@ fn our_own() -> impl Strategy<Value = What> {
 }
 
 /// Facts that follow each other after some time, at times after a jump of hours back or forth.
-fn facts() -> impl Strategy<Value = Vec<(Time, What)>> {
+pub(super) fn facts() -> impl Strategy<Value = Vec<(Time, What)>> {
     let what = prop_oneof![
         40 => deliveries().prop_map(|what| (0, what)),
         10 => looks().prop_map(|(ago_s, look)| (ago_s, What::Looked(look))),

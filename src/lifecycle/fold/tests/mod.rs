@@ -10,6 +10,7 @@ mod refresh;
 mod rules;
 mod sessions;
 mod telling;
+mod waits;
 mod widgets;
 
 use super::*;
