@@ -65,7 +65,7 @@ impl fmt::Debug for Handover {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Enum, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ReauthStatus {
-    /// Mono is being asked for the link or the token.
+    /// Mono is being asked for the link or the token: for a minute at most, and then it has failed.
     Requested,
     /// The link is out, or the widget may be opened; the customer has not finished.
     LinkIssued,

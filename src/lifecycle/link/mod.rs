@@ -22,7 +22,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Enum, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum LinkStatus {
-    /// Mono is being asked for the link.
+    /// Mono is being asked for the link: for a minute at most, and then it has failed.
     Requested,
     /// The link is out; the customer has not finished.
     LinkIssued,
@@ -344,7 +344,7 @@ fn requested(fact: &LinkFact, request: &LinkRequest) -> LinkSession {
 }
 
 fn apply(session: &mut LinkSession, what: &LinkWhat, at: Time) -> Verdict {
-    let before = session.stage.clone();
+    let before = session.clone();
     let failure = |code, message: &str, status, told| SyncFailure {
         code,
         message: message.to_owned(),
@@ -407,7 +407,7 @@ fn apply(session: &mut LinkSession, what: &LinkWhat, at: Time) -> Verdict {
             }
         }
     }
-    if session.stage == before { Verdict::Ignored(Ignored::NothingNew) } else { Verdict::Applied }
+    if *session == before { Verdict::Ignored(Ignored::NothingNew) } else { Verdict::Applied }
 }
 
 fn arrived(
