@@ -227,8 +227,14 @@ impl Gateway {
         };
         let mono = mono::Client::new(base_url, key, clock.clone())?;
         let recogniser = Recogniser::new(key);
-        let (lifecycle, tasks) =
-            Lifecycle::start(database.clone(), clock.clone(), bus.clone(), &head, recogniser);
+        let (lifecycle, tasks) = Lifecycle::start(
+            database.clone(),
+            clock.clone(),
+            bus.clone(),
+            &head,
+            recogniser,
+            config.data_keys.clone(),
+        );
         let accounts = Accounts::new(mono.clone(), lifecycle.clone());
         let controls = stand.as_ref().map(|stand| Controls::new(&stand.base_url)).transpose()?;
         let cast = match &controls {
@@ -240,7 +246,7 @@ impl Gateway {
         let removals = retention::run(database.clone(), clock.clone(), days);
         let workers = vec![tokio::spawn(looks), tokio::spawn(removals)];
         let (draining, is_draining) = watch::channel(false);
-        let webhooks = Webhooks::new(accounts.clone());
+        let webhooks = Webhooks::new(accounts.clone(), config.data_keys.clone());
         let parts = Parts {
             sources: Sources {
                 accounts: accounts.clone(),

@@ -4,7 +4,7 @@
 //!
 //! - [`clock`], [`error`], [`ids`], [`money`], [`caller`]: the ground. No I/O, no settings.
 //! - [`database`], [`mono`], [`events`], [`server`]: the outside world; [`document`]: what it asks,
-//!   checked.
+//!   checked; [`seal`]: what is personal, before it is stored.
 //! - [`lifecycle`]: what is true of an account, folded from facts; the log and its feed.
 //! - [`access`]: who may see what.
 //! - [`transaction`], [`account`], [`reauth`], [`job`], [`webhook`]: the domains.
@@ -21,6 +21,7 @@ pub mod database;
 pub mod document;
 pub mod events;
 pub mod mono;
+pub mod seal;
 pub mod server;
 
 pub mod lifecycle;

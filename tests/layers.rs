@@ -8,7 +8,7 @@ use std::{
 /// The layers from the ground up. A module may use those of its own line and of the lines above.
 const LAYERS: [&[&str]; 8] = [
     &["clock", "error", "ids", "money", "caller", "scalar", "paging", "user_error"],
-    &["database", "document", "mono", "events", "access", "server"],
+    &["database", "document", "mono", "events", "access", "seal", "server"],
     &["lifecycle"],
     &["transaction", "handover"],
     &["account"],

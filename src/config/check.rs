@@ -10,19 +10,18 @@ use crate::{
     access::{Access, SHORTEST_SECRET, Verifier},
     document::trusted::Others,
     handover::Redirects,
+    seal::DataKeys,
     server::Bounds,
     transport::websocket::Patience,
 };
 
 impl Later {
     fn check(&self) -> Result<(), ConfigError> {
-        let data_key = self.gateway_data_key.as_ref().map(|_| "set");
-        let asked: [(&str, Option<&str>, &[&str]); 4] = [
+        let asked: [(&str, Option<&str>, &[&str]); 3] = [
             ("NATS_URL", self.nats_url.as_deref(), &[]),
             ("GATEWAY_JWKS_URL", self.gateway_jwks_url.as_deref(), &[]),
             // Nothing is remembered yet, so both are true.
             ("GATEWAY_CACHE", self.gateway_cache.as_deref(), &["on", "off"]),
-            ("GATEWAY_DATA_KEY", data_key, &[]),
         ];
         for (name, value, taken) in asked {
             if value.is_some_and(|value| !value.is_empty() && !taken.contains(&value)) {
@@ -98,6 +97,7 @@ impl Settings {
             trusted_documents: self.trusted_documents(),
             http_status: self.gateway_http_status,
             drain_ms: self.gateway_drain_ms,
+            data_keys: self.data_keys()?,
             log_retention_days: self.gateway_log_retention_days,
             migrate,
             bounds: Bounds::default(),
@@ -147,6 +147,24 @@ impl Settings {
         let (issuer, audience) = (text(&self.gateway_jwt_issuer), text(&self.gateway_jwt_audience));
         let verifier = Verifier::hs256(&secret, issuer.as_deref(), audience.as_deref());
         Ok(Access::Token(Box::new(verifier)))
+    }
+
+    /// What is personal is sealed with these.
+    ///
+    /// # Errors
+    /// [`ConfigError::Setting`] if one of them is no key.
+    pub fn data_keys(&self) -> Result<DataKeys, ConfigError> {
+        let (given, file) = (&self.gateway_data_key, &self.gateway_data_key_file);
+        let Some(texts) = secret("GATEWAY_DATA_KEY", given.as_ref(), file.as_ref())? else {
+            return Ok(DataKeys::default());
+        };
+        let keys = DataKeys::parse(&split(&texts)).ok().filter(|keys| !keys.is_empty());
+        keys.ok_or_else(|| {
+            wrong(
+                "GATEWAY_DATA_KEY must be 32 random bytes as base64 or hexadecimal, several \
+                 separated by commas; `openssl rand -base64 32` makes one",
+            )
+        })
     }
 
     /// Where the database is.

@@ -18,6 +18,7 @@ use crate::{
     document::trusted::Others,
     handover::Redirects,
     lifecycle::job::SyncVia,
+    seal::DataKeys,
     server::Bounds,
     transport::{status::Statuses, websocket::Patience},
 };
@@ -358,6 +359,20 @@ pub struct Settings {
         value_name = "MS"
     )]
     pub gateway_drain_ms: u64,
+    /// What the bodies of webhooks are sealed with in the database: 32 bytes as base64 or
+    /// hexadecimal; several, separated by commas: the first seals, all open. Without it what is
+    /// personal in them is removed.
+    #[arg(
+        long,
+        env = "GATEWAY_DATA_KEY",
+        global = true,
+        value_name = "KEYS",
+        hide_env_values = true
+    )]
+    pub gateway_data_key: Option<SecretString>,
+    /// A file that holds it.
+    #[arg(long, env = "GATEWAY_DATA_KEY_FILE", global = true, value_name = "FILE")]
+    pub gateway_data_key_file: Option<PathBuf>,
     /// For how many days the logs of webhooks, facts and changes are kept, 1 to 36500. A
     /// subscriber that comes back later than that is told to read everything again.
     #[arg(long, env = "GATEWAY_LOG_RETENTION_DAYS", global = true, default_value_t = 30,
@@ -381,8 +396,6 @@ pub struct Later {
     gateway_jwks_url: Option<String>,
     #[arg(long, env = "GATEWAY_CACHE", global = true, hide = true)]
     gateway_cache: Option<String>,
-    #[arg(long, env = "GATEWAY_DATA_KEY", global = true, hide = true, hide_env_values = true)]
-    gateway_data_key: Option<SecretString>,
 }
 
 /// The gateway's settings, checked.
@@ -426,6 +439,8 @@ pub struct Config {
     pub http_status: Statuses,
     /// How long stopping may take to close streams, in milliseconds.
     pub drain_ms: u64,
+    /// What is personal is sealed with these.
+    pub data_keys: DataKeys,
     /// For how many days the logs are kept.
     pub log_retention_days: u32,
     /// Whether migrations are applied at the start.

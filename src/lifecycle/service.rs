@@ -30,6 +30,7 @@ use crate::{
     error::chain,
     events::EventBus,
     ids::{AccountId, JobId, LinkId, ReauthId},
+    seal::DataKeys,
 };
 
 /// How many entries wait for the writer before more are refused.
@@ -122,6 +123,7 @@ pub struct Lifecycle {
     clock: Clock,
     feed: Feed,
     recogniser: Recogniser,
+    keys: DataKeys,
 }
 
 impl Lifecycle {
@@ -135,7 +137,7 @@ impl Lifecycle {
         store::head(database.reader()).await
     }
 
-    /// Opens the door: starts the writer and the feed.
+    /// Opens the door: starts the writer and the feed. What jobs bring is sealed with `keys`.
     #[must_use]
     pub fn start(
         database: Database,
@@ -143,14 +145,20 @@ impl Lifecycle {
         bus: Arc<dyn EventBus>,
         head: &store::Head,
         recogniser: Recogniser,
+        keys: DataKeys,
     ) -> (Self, Tasks) {
         let feed = Feed::new(database.clone());
         let reader = tokio::spawn(feed.clone().run(bus.clone(), head.last));
         let (queue, entries) = mpsc::channel(QUEUE);
         let closing = Arc::new(Notify::new());
-        let writer = Writer { database: database.clone(), bus, closing: closing.clone() };
+        let writer = Writer {
+            database: database.clone(),
+            bus,
+            closing: closing.clone(),
+            keys: keys.clone(),
+        };
         let writer = tokio::spawn(writer.run(entries));
-        (Self { queue, database, clock, feed, recogniser }, Tasks { writer, reader, closing })
+        (Self { queue, database, clock, feed, recogniser, keys }, Tasks { writer, reader, closing })
     }
 
     /// Records a fact and answers when it is on the disk.
@@ -397,7 +405,8 @@ impl Lifecycle {
     /// # Errors
     /// [`StoreError`].
     pub async fn job_result(&self, id: JobId) -> Result<Kept, StoreError> {
-        store::job_result(self.database.reader(), id, self.clock.now()).await
+        let kept = store::job_result(self.database.reader(), id, self.clock.now()).await?;
+        store::opened_result(id, kept, &self.keys)
     }
 
     /// Hands on what the job of this id brought, and erases it: only one who asks gets it.
@@ -405,7 +414,10 @@ impl Lifecycle {
     /// # Errors
     /// [`StoreError`].
     pub async fn take_job_result(&self, id: JobId) -> Result<Kept, StoreError> {
-        store::take_job_result(self.database.writer(), id, self.clock.now()).await
+        // What does not open is not erased.
+        self.job_result(id).await?;
+        let kept = store::take_job_result(self.database.writer(), id, self.clock.now()).await?;
+        store::opened_result(id, kept, &self.keys)
     }
 
     /// Where changes are heard.

@@ -1,5 +1,8 @@
 //! The log of webhooks: what Mono delivered, what became of it, and what is kept of the bodies.
 
+use std::sync::Arc;
+
+use super::{readable, redact::redact};
 use crate::{
     ids::EventId,
     lifecycle::{
@@ -9,7 +12,22 @@ use crate::{
             deliveries::{EventFilter, EventPage, KeptDelivery},
         },
     },
+    seal::{DataKeys, Place, SealError, is_sealed},
 };
+
+/// Where bodies stand.
+const COLUMN: &str = "webhook_event.body";
+
+/// A body cannot be read.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum BodyError {
+    /// It does not open.
+    #[error("the body of webhook {0} does not open")]
+    Sealed(EventId, #[source] SealError),
+    /// The database failed.
+    #[error("the log of webhooks cannot be read")]
+    Store(#[source] Arc<StoreError>),
+}
 
 /// What is kept of a delivery's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,13 +46,24 @@ pub enum BodyState {
 #[derive(Clone, Debug)]
 pub struct Events {
     lifecycle: Lifecycle,
+    keys: DataKeys,
 }
 
 impl Events {
-    /// The log behind this door.
+    /// The log behind this door, whose bodies are sealed with these keys.
     #[must_use]
-    pub fn new(lifecycle: Lifecycle) -> Self {
-        Self { lifecycle }
+    pub fn new(lifecycle: Lifecycle, keys: DataKeys) -> Self {
+        Self { lifecycle, keys }
+    }
+
+    /// A body as it is kept: whole and sealed if there is a key, else without what is personal.
+    ///
+    /// # Errors
+    /// [`SealError`] if it cannot be sealed.
+    pub(super) fn to_keep(&self, id: EventId, body: &[u8]) -> Result<Vec<u8>, SealError> {
+        let row = id.to_string();
+        let sealed = self.keys.seal(Place { column: COLUMN, row: &row }, body)?;
+        Ok(sealed.unwrap_or_else(|| redact(readable(body).as_bytes())))
     }
 
     pub(super) fn lifecycle(&self) -> &Lifecycle {
@@ -73,15 +102,29 @@ impl Events {
     /// What is kept of its body.
     #[must_use]
     pub fn state(&self, event: &KeptDelivery) -> BodyState {
-        if event.opening.is_empty() { BodyState::Removed } else { BodyState::Redacted }
+        if event.opening.is_empty() {
+            BodyState::Removed
+        } else if !is_sealed(&event.opening) {
+            BodyState::Redacted
+        } else if self.keys.can_open(&event.opening) {
+            BodyState::Whole
+        } else {
+            BodyState::Sealed
+        }
     }
 
     /// The body as far as it is kept; nothing if it is removed.
     ///
     /// # Errors
-    /// [`StoreError`].
-    pub async fn body(&self, event: &KeptDelivery) -> Result<Option<Vec<u8>>, StoreError> {
-        let body = self.lifecycle.event_body(event).await?;
-        Ok(Some(body).filter(|body| !body.is_empty()))
+    /// [`BodyError`].
+    pub async fn body(&self, event: &KeptDelivery) -> Result<Option<Vec<u8>>, BodyError> {
+        let body = self.lifecycle.event_body(event).await;
+        let body = body.map_err(|error| BodyError::Store(Arc::new(error)))?;
+        if !is_sealed(&body) {
+            return Ok(Some(body).filter(|body| !body.is_empty()));
+        }
+        let row = event.original().to_string();
+        let opened = self.keys.open(Place { column: COLUMN, row: &row }, &body);
+        opened.map(Some).map_err(|error| BodyError::Sealed(event.original(), error))
     }
 }

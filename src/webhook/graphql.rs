@@ -393,6 +393,9 @@ fn user_error(error: &ReplayError) -> Option<UserError> {
             Some(UserError::WebhookBodyRedacted(WebhookBodyRedactedError(text)))
         }
         ReplayError::BodySealed => Some(UserError::WebhookBodySealed(WebhookBodySealedError(text))),
-        ReplayError::Unknown | ReplayError::Busy | ReplayError::Store(_) => None,
+        ReplayError::Unknown
+        | ReplayError::BodyDamaged(_)
+        | ReplayError::Busy
+        | ReplayError::Store(_) => None,
     }
 }

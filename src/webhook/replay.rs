@@ -5,7 +5,10 @@
 
 use std::sync::Arc;
 
-use super::{decode, events::BodyState, events::Events};
+use super::{
+    decode,
+    events::{BodyError, BodyState, Events},
+};
 use crate::{
     error::{ApiError, ErrorCode},
     ids::{AccountId, EventId},
@@ -36,6 +39,9 @@ pub enum ReplayError {
         "its body is sealed with a key that this gateway does not have; add that key to GATEWAY_DATA_KEY"
     )]
     BodySealed,
+    /// Its body was changed.
+    #[error("its body does not open")]
+    BodyDamaged(#[source] BodyError),
     /// Too much is waiting.
     #[error("the gateway has more to write than it can")]
     Busy,
@@ -47,6 +53,15 @@ pub enum ReplayError {
 impl From<StoreError> for ReplayError {
     fn from(error: StoreError) -> Self {
         Self::Store(Arc::new(error))
+    }
+}
+
+impl From<BodyError> for ReplayError {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::Sealed(..) => Self::BodyDamaged(error),
+            BodyError::Store(error) => Self::Store(error),
+        }
     }
 }
 
@@ -68,7 +83,7 @@ impl From<ReplayError> for ApiError {
                 Self::shown(ErrorCode::BadUserInput, &error)
             }
             ReplayError::Busy => Self::shown(ErrorCode::Overloaded, &error).after_ms(Some(1000)),
-            ReplayError::Store(_) => Self::hidden(error),
+            ReplayError::BodyDamaged(_) | ReplayError::Store(_) => Self::hidden(error),
         }
     }
 }

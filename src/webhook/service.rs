@@ -7,8 +7,6 @@ use tokio::sync::Semaphore;
 use super::{
     decode, digest,
     events::Events,
-    readable,
-    redact::redact,
     replay::{ReplayError, Replayed},
 };
 use crate::{
@@ -19,6 +17,7 @@ use crate::{
         service::{Lifecycle, RecordError},
         store::{Delivery, Outcome},
     },
+    seal::DataKeys,
 };
 
 /// How much deliveries that wait may take, in KiB.
@@ -43,11 +42,11 @@ pub struct Webhooks {
 }
 
 impl Webhooks {
-    /// Deliveries that go through this door.
+    /// Deliveries that go through this door, and are kept sealed with these keys.
     #[must_use]
-    pub fn new(accounts: Accounts) -> Self {
+    pub fn new(accounts: Accounts, keys: DataKeys) -> Self {
         let lifecycle = accounts.lifecycle().clone();
-        let events = Events::new(lifecycle.clone());
+        let events = Events::new(lifecycle.clone(), keys);
         Self { events, lifecycle, accounts, room: Arc::new(Semaphore::new(ROOM_KIB)) }
     }
 
@@ -77,18 +76,23 @@ impl Webhooks {
         let _room = self.room.try_acquire_many(kib).map_err(|_| RecordError::Busy)?;
         let decoded = decode(body, self.lifecycle.recogniser());
         let received_at = self.lifecycle.clock().now();
+        let id = EventId::new(received_at);
+        let kept = self.events.to_keep(id, body).map_err(|error| {
+            tracing::error!(cause = %chain(&error), "a webhook cannot be sealed; it is refused");
+            RecordError::Busy
+        })?;
         let delivery = Delivery {
-            id: EventId::new(received_at),
+            id,
             event: decoded.event,
             mono_event_id: decoded.mono_event_id,
             account: decoded.account.clone(),
             digest: digest(body),
-            body: redact(readable(body).as_bytes()),
+            body: kept,
             received_at,
             replay_of: None,
         };
         let what = decoded.account.zip(decoded.what);
-        let (id, event) = (delivery.id, delivery.event.clone().unwrap_or_default());
+        let event = delivery.event.clone().unwrap_or_default();
         let delivered = self.lifecycle.record_delivery(delivery, what, decoded.otherwise).await?;
         self.prove_later(delivered.unproven);
         let outcome = delivered.outcome;

@@ -167,6 +167,7 @@ impl World {
             trusted_documents: None,
             http_status: Statuses::Audit,
             drain_ms: 200,
+            data_keys: mono_gateway::seal::DataKeys::default(),
             log_retention_days: 30,
             migrate: true,
             bounds: Bounds::default(),

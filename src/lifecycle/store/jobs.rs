@@ -18,9 +18,13 @@ use crate::{
         AccountState,
         job::{Job, Personal},
     },
+    seal::{DataKeys, Place},
 };
 
 const TABLE: &str = "account_job";
+
+/// Where what a job brought stands, sealed if there is a key.
+const RESULT: &str = "account_job.result";
 
 mod row {
     use sea_orm::entity::prelude::*;
@@ -84,7 +88,7 @@ impl JobRows {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn save(&self, db: &impl ConnectionTrait) -> Result<(), StoreError> {
+    pub async fn save(&self, db: &impl ConnectionTrait, keys: &DataKeys) -> Result<(), StoreError> {
         for job in self.jobs.values() {
             row::Entity::insert(active(job)?)
                 .on_conflict(
@@ -101,8 +105,12 @@ impl JobRows {
                 .await?;
         }
         for (id, result, until) in &self.results {
+            let row = id.to_string();
+            let seal = |text: &String| keys.seal_text(Place { column: RESULT, row: &row }, text);
+            let result = result.0.as_ref().map(seal).transpose();
+            let result = result.map_err(|error| StoreError::row(TABLE, id, error))?;
             row::Entity::update_many()
-                .col_expr(row::Column::Result, Expr::value(result.0.clone()))
+                .col_expr(row::Column::Result, Expr::value(result))
                 .col_expr(row::Column::ResultUntil, Expr::value(until.timestamp_millis()))
                 .filter(row::Column::Id.eq(id.to_string()))
                 .exec(db)
@@ -135,6 +143,18 @@ pub async fn by_id(db: &impl ConnectionTrait, id: JobId) -> Result<Option<Job>, 
         serde_json::from_str(&row.job).map_err(|error| StoreError::row(TABLE, &row.id, error))
     })
     .transpose()
+}
+
+/// What a job brought, opened.
+///
+/// # Errors
+/// [`StoreError`] if it is sealed with a key that is not among these, or is damaged.
+pub fn opened(id: JobId, kept: Kept, keys: &DataKeys) -> Result<Kept, StoreError> {
+    let Kept::There(Personal(Some(text)), until) = &kept else { return Ok(kept) };
+    let row = id.to_string();
+    let text = keys.open_text(Place { column: RESULT, row: &row }, text);
+    let text = text.map_err(|error| StoreError::row(TABLE, id, error))?;
+    Ok(Kept::There(Personal(Some(text)), *until))
 }
 
 /// What is kept of what a job brought.

@@ -147,7 +147,7 @@ pub struct Delivery {
     pub account: Option<AccountId>,
     /// A digest of the body as it came.
     pub digest: String,
-    /// The body without what is personal in it.
+    /// The body without what is personal in it, or sealed.
     pub body: Vec<u8>,
     /// When it came.
     pub received_at: Time,

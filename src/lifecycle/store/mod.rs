@@ -25,8 +25,8 @@ pub use facts::{
     oldest_facts, remove_facts,
 };
 pub use jobs::{
-    JobRows, Kept, by_id as job_by_id, erase_old_results, is_any_result_old, result as job_result,
-    take as take_job_result, trim as trim_jobs,
+    JobRows, Kept, by_id as job_by_id, erase_old_results, is_any_result_old,
+    opened as opened_result, result as job_result, take as take_job_result, trim as trim_jobs,
 };
 pub use log::{
     Delivery, Head, Outcome, Piece, append_changes, begin_log, changes_after, changes_of_after,

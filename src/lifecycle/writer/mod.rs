@@ -2,6 +2,7 @@
 //! transaction. If a batch fails because of something in it, each of its entries is tried alone;
 //! if the database fails, all of them are refused at once.
 
+mod erasing;
 mod linking;
 mod replays;
 mod wishes;
@@ -31,6 +32,7 @@ use crate::{
     error::chain,
     events::EventBus,
     ids::{AccountId, EventId, LinkId},
+    seal::DataKeys,
 };
 
 /// How many entries share a commit.
@@ -73,6 +75,7 @@ pub(super) struct Writer {
     pub(super) database: Database,
     pub(super) bus: Arc<dyn EventBus>,
     pub(super) closing: Arc<Notify>,
+    pub(super) keys: DataKeys,
 }
 
 impl Writer {
@@ -151,7 +154,7 @@ impl Writer {
     /// Writes these entries in one transaction. Beside what became of each: is there news?
     async fn write(&self, entries: &[&Entry]) -> Result<(Results, bool), StoreError> {
         let transaction = self.database.begin().await?;
-        match write_in(&transaction, entries).await {
+        match write_in(&transaction, entries, &self.keys).await {
             Ok(written) => {
                 transaction.commit().await?;
                 Ok(written)
@@ -178,6 +181,7 @@ type Results = Vec<Result<Written, RecordError>>;
 async fn write_in(
     db: &DatabaseTransaction,
     entries: &[&Entry],
+    keys: &DataKeys,
 ) -> Result<(Results, bool), StoreError> {
     let now = entries.iter().filter_map(|entry| entry.at()).max().unwrap_or_default();
     let accounts: BTreeSet<AccountId> =
@@ -197,7 +201,7 @@ async fn write_in(
     for (entry, copy) in entries.iter().zip(copies) {
         results.push(batch.take(db, entry, copy).await?);
     }
-    batch.save(db, now).await?;
+    batch.save(db, now, keys).await?;
     Ok((results, !batch.changes.is_empty()))
 }
 
@@ -405,7 +409,12 @@ impl<'a> Batch<'a> {
         Ok(Ok(Recorded { verdict: folded.verdict, state: folded.state }))
     }
 
-    async fn save(&self, db: &DatabaseTransaction, now: Time) -> Result<(), StoreError> {
+    async fn save(
+        &self,
+        db: &DatabaseTransaction,
+        now: Time,
+        keys: &DataKeys,
+    ) -> Result<(), StoreError> {
         let empty = AccountState::default();
         let changed: Vec<_> = self
             .states
@@ -437,10 +446,14 @@ impl<'a> Batch<'a> {
                 store::links::forget_customer(db, account).await?;
             }
         }
-        self.jobs.save(db).await?;
+        self.jobs.save(db, keys).await?;
         store::append_facts(db, &self.facts).await?;
         // In the order of the index that two replicas may both be adding to.
+        let erased = self.erased(db).await?;
         let mut deliveries = self.deliveries.clone();
+        for (delivery, ..) in &mut deliveries {
+            *delivery = erased.get(&delivery.id).unwrap_or(delivery);
+        }
         deliveries.sort_by(|(a, ..), (b, ..)| a.mono_event_id.cmp(&b.mono_event_id));
         store::save_deliveries(db, &deliveries).await?;
         if !self.changes.is_empty() {
