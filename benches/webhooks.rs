@@ -137,6 +137,7 @@ async fn gateway(url: &str, count: usize, senders: usize) -> f64 {
         http_status: Statuses::Audit,
         drain_ms: 200,
         log_retention_days: 30,
+        data_keys: mono_gateway::seal::DataKeys::default(),
         migrate: true,
         bounds: Bounds::default(),
     };
@@ -329,9 +330,8 @@ fn insert(
 }
 
 fn places(backend: DbBackend, from: usize, count: usize) -> String {
-    let place = |n: usize| match backend {
-        DbBackend::Postgres => format!("${}", n + 1),
-        _ => "?".to_owned(),
+    let place = |n: usize| {
+        if backend == DbBackend::Postgres { format!("${}", n + 1) } else { "?".to_owned() }
     };
     (from..from + count).map(place).collect::<Vec<_>>().join(", ")
 }

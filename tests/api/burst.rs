@@ -26,7 +26,7 @@ fn body(serial: usize) -> (Vec<u8>, bool) {
         11 => (format!("{{\"event\":\"mono.events.account_updated\",\"event_id\":\"p{serial}\",\"data\":{{\"account\":{{\"_id\":\"acc{account}\",\"balance\":1e999}},\"meta\":{{\"data_status\":\"A\\u0000\\ud800\"}}}}}}").into_bytes(), true),
         13 => (format!("{}1{}", "[".repeat(3000), "]".repeat(3000)).into_bytes(), true),
         _ => {
-            let status = if serial / ACCOUNTS % 2 == 0 { "AVAILABLE" } else { "PARTIAL" };
+            let status = if (serial / ACCOUNTS).is_multiple_of(2) { "AVAILABLE" } else { "PARTIAL" };
             let update = json!({ "event": "mono.events.account_updated", "event_id": format!("e{serial}"),
                 "data": { "account": { "_id": format!("acc{account}") }, "meta": { "data_status": status } } });
             (update.to_string().into_bytes(), false)

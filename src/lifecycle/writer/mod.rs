@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// How many entries share a commit.
-const BATCH: usize = 100;
+const BATCH: usize = 500;
 
 /// How long waking the replicas may take.
 const WAKE_WITHIN: Duration = Duration::from_secs(1);

@@ -308,7 +308,6 @@ impl Drop for Process {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[expect(clippy::print_stdout, reason = "whoever asks for the figures reads them there")]
 async fn readers_that_stop_reading_cost_no_memory_and_lose_nothing_of_10_000_changes() {
     const READERS: usize = 20;
     let world = World::with_replicas(0).await;
