@@ -1,6 +1,7 @@
 //! What each command does.
 
 mod check;
+mod events;
 mod rebuild;
 mod simulator;
 
@@ -44,6 +45,7 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
             };
             simulator::alone(world).await
         }
+        Command::Events { command } => events::run(&cli.settings, command).await,
         Command::Check => check::run(&cli.settings).await,
         Command::Rebuild { check: _ } => rebuild::run(&cli.settings).await,
     }
@@ -51,9 +53,14 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
 
 /// Says on standard error what went wrong.
 pub(crate) fn failed(error: &(dyn std::error::Error + 'static)) -> ExitCode {
-    // A terminal that is gone cannot be told.
-    let _ = writeln!(std::io::stderr(), "mono-gateway: {}", chain(error));
+    say(&chain(error));
     ExitCode::FAILURE
+}
+
+/// Says something on standard error.
+fn say(text: &str) {
+    // A terminal that is gone cannot be told.
+    let _ = writeln!(std::io::stderr(), "mono-gateway: {text}");
 }
 
 /// Prints an answer. A pipe that was closed, as by `head`, has had enough.

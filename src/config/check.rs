@@ -38,11 +38,7 @@ impl Settings {
     /// # Errors
     /// [`ConfigError::Setting`].
     pub fn checked(&self, migrate: bool) -> Result<Config, ConfigError> {
-        let key = secret(
-            "MONO_SECRET_KEY",
-            self.mono_secret_key.as_ref(),
-            self.mono_secret_key_file.as_ref(),
-        )?;
+        let key = self.mono_secret_key()?;
         let mode = match (self.gateway_mode, &key) {
             (Some(Mode::Live), None) => {
                 return Err(wrong(
@@ -147,6 +143,15 @@ impl Settings {
         let (issuer, audience) = (text(&self.gateway_jwt_issuer), text(&self.gateway_jwt_audience));
         let verifier = Verifier::hs256(&secret, issuer.as_deref(), audience.as_deref());
         Ok(Access::Token(Box::new(verifier)))
+    }
+
+    /// Mono's key, if there is one.
+    ///
+    /// # Errors
+    /// [`ConfigError::Setting`] if it is set twice, empty, or in a file that cannot be read.
+    pub fn mono_secret_key(&self) -> Result<Option<SecretString>, ConfigError> {
+        let (given, file) = (&self.mono_secret_key, &self.mono_secret_key_file);
+        secret("MONO_SECRET_KEY", given.as_ref(), file.as_ref())
     }
 
     /// What is personal is sealed with these.

@@ -5,6 +5,7 @@
 //! right.
 
 mod check;
+mod events;
 mod read;
 
 use std::{fmt, net::SocketAddr, path::PathBuf};
@@ -12,6 +13,8 @@ use std::{fmt, net::SocketAddr, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
 use url::Url;
+
+pub use events::{EventsCommand, Listing};
 
 use crate::{
     access::Access,
@@ -108,6 +111,13 @@ pub enum Command {
         /// Holds webhooks back until it is told to send them.
         #[arg(long)]
         explicit: bool,
+    },
+    /// Looks through the log of webhooks, or replays some of them: straight on the database, whether
+    /// a gateway runs or not.
+    Events {
+        /// Which of the two.
+        #[command(subcommand)]
+        command: EventsCommand,
     },
     /// Reads the settings, reaches the database and Mono, and says what is wrong.
     Check,

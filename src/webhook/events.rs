@@ -127,4 +127,15 @@ impl Events {
         let opened = self.keys.open(Place { column: COLUMN, row: &row }, &body);
         opened.map(Some).map_err(|error| BodyError::Sealed(event.original(), error))
     }
+
+    /// The same; nothing, too, if it is sealed with a key that is not here.
+    ///
+    /// # Errors
+    /// [`BodyError`].
+    pub async fn body_if_open(&self, event: &KeptDelivery) -> Result<Option<Vec<u8>>, BodyError> {
+        match self.state(event) {
+            BodyState::Whole | BodyState::Redacted => self.body(event).await,
+            BodyState::Sealed | BodyState::Removed => Ok(None),
+        }
+    }
 }

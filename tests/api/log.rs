@@ -1,11 +1,16 @@
 //! The log of webhooks: looked through and replayed by operators, over HTTP and on the command line.
 
 use chrono::Duration;
+use mono_gateway::{
+    access::{Access, Verifier},
+    seal::DataKeys,
+};
 use sea_orm::{ConnectionTrait as _, Statement};
+use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use crate::{
-    access::{ask_as, token, world_with_tokens},
+    access::{SECRET, ask_as, token, world_with_tokens},
     support::*,
 };
 
@@ -457,5 +462,244 @@ async fn a_replay_is_refused_to_whoever_is_no_operator() {
     let (_, answer) = ask_as(&world, &operator, REPLAY, json!({ "id": id })).await;
     assert_eq!(answer["data"]["replayWebhookEvent"]["outcome"], "DUPLICATE", "{answer}");
     assert_eq!(world.count("webhook_event", "replay_of IS NOT NULL").await, 1);
+    world.stop().await;
+}
+
+fn keys(bytes: &[u8]) -> DataKeys {
+    let texts: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}").repeat(32)).collect();
+    DataKeys::parse(&texts.into_iter().map(SecretString::from).collect::<Vec<_>>()).unwrap()
+}
+
+/// Starts the only gateway again with these data keys.
+async fn with_keys(world: &mut World, bytes: &[u8]) {
+    let mut config = world.config();
+    config.data_keys = keys(bytes);
+    world.gateways.pop().unwrap().stop().await;
+    let gateway = world.try_start(config).await.unwrap();
+    world.gateways.push(gateway);
+}
+
+/// The body of a row as it is stored, in hexadecimal.
+async fn stored(world: &World, id: &str) -> String {
+    let db = world.database().await;
+    let hex = if postgres().is_some() { "encode(body, 'hex')" } else { "lower(hex(body))" };
+    let sql = format!("SELECT {hex} FROM webhook_event WHERE id = '{id}'");
+    let statement = Statement::from_string(db.get_database_backend(), sql);
+    db.query_one_raw(statement).await.unwrap().unwrap().try_get_by_index(0).unwrap()
+}
+
+async fn run_sql(world: &World, sql: String) {
+    world.database().await.execute_unprepared(&sql).await.unwrap();
+}
+
+fn hex(text: &str) -> String {
+    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[tokio::test]
+async fn with_a_key_bodies_are_kept_whole_and_nobody_reads_them_in_the_database() {
+    let mut world = World::new().await;
+    with_keys(&mut world, &[1]).await;
+    let body = updated(HEALTHY, "AVAILABLE");
+    told(&world, body.clone()).await;
+    told(&world, "Ada, not JSON".into()).await;
+    let came = events(&world, json!({})).await;
+    assert_eq!(words(&came, "bodyState"), ["WHOLE", "WHOLE"]);
+    assert_eq!(words(&came, "body"), ["Ada, not JSON", &body]);
+    let (first, second) = (came[1]["id"].as_str().unwrap(), came[0]["id"].as_str().unwrap());
+    let kept = stored(&world, first).await;
+    assert!(!kept.contains(&hex("ADA")) && !kept.contains(&hex("AVAILABLE")), "{kept}");
+    assert!(kept.len() > 2 * body.len());
+    assert_eq!(replay(&world, first).await["outcome"], "DUPLICATE");
+    assert_eq!(replay(&world, second).await["outcome"], "UNDECODABLE");
+
+    // While one is replaced both open; without it nothing does, and that is told from damage.
+    with_keys(&mut world, &[2, 1]).await;
+    assert_eq!(one(&world, first).await["body"], body.as_str());
+    told(&world, updated(HEALTHY, "PARTIAL")).await;
+    with_keys(&mut world, &[2]).await;
+    let found = events(&world, json!({ "accountId": HEALTHY, "outcome": "APPLIED" })).await;
+    assert_eq!(words(&found, "bodyState"), ["WHOLE", "SEALED"]);
+    assert_eq!(found[1]["body"], Value::Null);
+    for bytes in [&[2][..], &[]] {
+        with_keys(&mut world, bytes).await;
+        let refused = replay(&world, first).await;
+        assert_eq!(refused["errors"][0]["code"], "BODY_SEALED", "{refused}");
+    }
+    assert!(world.count("webhook_event", "replay_of IS NOT NULL").await == 2);
+
+    // What is moved to another row does not open there.
+    with_keys(&mut world, &[1]).await;
+    run_sql(
+        &world,
+        format!(
+            "UPDATE webhook_event SET body = (SELECT body FROM webhook_event \
+        WHERE id = '{first}') WHERE id = '{second}'"
+        ),
+    )
+    .await;
+    assert_eq!(one_code(&world, second).await, "INTERNAL");
+    assert_eq!(world.code(REPLAY, json!({ "id": second })).await, "INTERNAL");
+    assert_eq!(one(&world, first).await["body"], body.as_str());
+    world.stop().await;
+}
+
+async fn one_code(world: &World, id: &str) -> String {
+    let query = "query ($id: ID!) { webhookEvent(id: $id) { bodyState body } }";
+    world.code(query, json!({ "id": id })).await
+}
+
+#[tokio::test]
+async fn a_whole_body_is_for_those_who_may_read_what_is_personal() {
+    let mut world = world_with_tokens().await;
+    let mut config = world.config();
+    let verifier = Verifier::hs256(&SecretString::from(SECRET), None, None);
+    config.access = Access::Token(Box::new(verifier));
+    config.data_keys = keys(&[1]);
+    world.gateways.pop().unwrap().stop().await;
+    world.gateways.push(world.try_start(config).await.unwrap());
+    assert_eq!(world.webhook(updated(HEALTHY, "AVAILABLE")).await, 200);
+    let query = "{ webhookEvents { nodes { body bodyIsLossy bodyState } } }";
+    for (scope, state) in [("operator", "SEALED"), ("operator pii:read", "WHOLE")] {
+        let caller = token(&world, scope, &[]);
+        let (_, answer) = ask_as(&world, &caller, query, Value::Null).await;
+        let event = &answer["data"]["webhookEvents"]["nodes"][0];
+        assert_eq!(event["bodyState"], state, "{answer}");
+        assert_eq!(answer.to_string().contains("ADA TEST"), state == "WHOLE");
+        assert_eq!(event["body"].is_string(), state == "WHOLE");
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn unlinking_erases_what_is_sealed_and_what_comes_after_is_not_kept() {
+    let mut world = World::new().await;
+    with_keys(&mut world, &[1]).await;
+    told(&world, updated(HEALTHY, "AVAILABLE")).await;
+    told(&world, updated(PARTIAL, "PARTIAL")).await;
+    let unlinked = json!({ "event": "mono.events.account_unlinked", "data": { "account": { "id": HEALTHY } } });
+    told(&world, unlinked.to_string()).await;
+    told(&world, updated(HEALTHY, "FAILED")).await;
+    let party = json!({ "event": "mono.events.party", "data": { "id": HEALTHY, "name": "ADA" } });
+    told(&world, party.to_string()).await;
+    let theirs = events(&world, json!({ "accountId": HEALTHY })).await;
+    assert_eq!(words(&theirs, "bodyState"), ["REMOVED"; 4]);
+    assert_eq!(
+        words(&events(&world, json!({ "accountId": PARTIAL })).await, "bodyState"),
+        ["WHOLE"]
+    );
+    assert_eq!(world.count("webhook_event", "length(body) > 0").await, 1);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn with_a_key_what_a_job_brought_is_sealed_until_it_is_asked_for() {
+    let mut world = World::new().await;
+    with_keys(&mut world, &[1]).await;
+    let start = "mutation ($id: ID!) { requestIncome(input: { accountId: $id, months: 6 }) { job { id } } }";
+    let started = world.data(start, json!({ "id": HEALTHY })).await;
+    let id = started["requestIncome"]["job"]["id"].as_str().unwrap().to_owned();
+    let income = json!({ "event": "mono.events.account_income", "data": { "account": HEALTHY,
+        "income_summary": { "total_income": 4_242_424 }, "income_streams": [] } });
+    told(&world, income.to_string()).await;
+    assert_eq!(world.count("account_job", "result LIKE 'sealed:%'").await, 1);
+    assert_eq!(world.count("account_job", "result LIKE '%4242424%'").await, 0);
+    let query = "query ($id: ID!) { job(id: $id) { status result { __typename ...on IncomeResult { raw } } } }";
+    let job = world.data(query, json!({ "id": id })).await["job"].take();
+    assert_eq!(job["status"], "FINISHED");
+    assert!(job["result"]["raw"].to_string().contains("4242424"), "{job}");
+    world.stop().await;
+}
+
+/// Runs the program on the world's database, beside its gateway: exit code, output, errors.
+async fn program(world: &World, arguments: &[&str], key: Option<&str>) -> (i32, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mono-gateway"));
+    command.args(arguments).current_dir(folder.path()).env_clear();
+    command.env("DATABASE_URL", &world.database_url).env("RUST_LOG", "warn");
+    if let Some(key) = key {
+        command.env("GATEWAY_DATA_KEY", key);
+    }
+    // Beside the gateway, which runs on this thread.
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap());
+    let output = tokio::time::timeout(DEADLINE, output).await.expect("the program ends").unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr))
+}
+
+#[tokio::test]
+async fn the_command_line_lists_and_replays_beside_a_gateway_and_without_one() {
+    let mut world = World::new().await;
+    with_keys(&mut world, &[1]).await;
+    let key = "01".repeat(32);
+    told(&world, updated(HEALTHY, "AVAILABLE")).await;
+    told(&world, updated(PARTIAL, "PARTIAL")).await;
+    let (code, out, err) = program(&world, &["events", "list"], Some(&key)).await;
+    assert_eq!((code, out.lines().count()), (0, 2), "{out}{err}");
+    assert!(out.contains("APPLIED") && out.contains(PARTIAL) && out.contains("WHOLE"), "{out}");
+    assert!(!out.contains("ADA"), "{out}");
+    let list = [
+        "events",
+        "list",
+        "--account",
+        HEALTHY,
+        "--outcome",
+        "applied",
+        "--json",
+        "--bodies",
+        "--event",
+        "mono.events.account_updated",
+        "--since",
+        "2020-01-01T00:00:00Z",
+        "--before",
+        "2099-01-01T00:00:00Z",
+        "--limit",
+        "500",
+    ];
+    for (key, state) in [(Some(key.as_str()), "WHOLE"), (None, "SEALED")] {
+        let (code, out, err) = program(&world, &list, key).await;
+        assert_eq!((code, out.lines().count()), (0, 1), "{out}{err}");
+        let line: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((&line["accountId"], &line["bodyState"]), (&json!(HEALTHY), &json!(state)));
+        assert_eq!(out.contains("ADA TEST"), state == "WHOLE", "{out}");
+    }
+    assert_eq!(
+        program(&world, &["events", "list", "--limit", "1"], None).await.1.lines().count(),
+        1
+    );
+
+    // Beside the gateway, whose subscribers hear of it.
+    let body = required(HEALTHY);
+    let id = left(&world, body.as_bytes(), body.as_bytes()).await;
+    let mut ws = world.subscribe(0, REAUTH, json!({ "id": HEALTHY })).await;
+    assert_eq!(ws.event().await["required"], false);
+    let (code, out, err) = program(&world, &["events", "replay", &id], None).await;
+    assert!(code == 0 && out.contains("APPLIED"), "{out}{err}");
+    assert_eq!(ws.event().await["required"], true);
+    let unknown = format!("evt_{}", "0".repeat(32));
+    let (code, out, err) = program(&world, &["events", "replay", &unknown, &id], None).await;
+    assert!(code == 1 && out.contains("DUPLICATE"), "{out}{err}");
+    assert!(err.contains(&unknown) && err.contains("there is no such webhook"), "{err}");
+    for (arguments, named) in [
+        (["events", "replay", "evt_1"], "evt_"),
+        (["events", "list", "--outcome=x"], "UNDECODABLE"),
+        (["events", "list", "--since=now"], "2026-02-03T10:11:12Z"),
+    ] {
+        let (code, _, err) = program(&world, &arguments, None).await;
+        assert!(code != 0 && err.contains(named), "{err}");
+    }
+    let (code, _, err) = program(&world, &["events", "list"], Some("short")).await;
+    assert!(code == 1 && err.contains("GATEWAY_DATA_KEY must be 32 random bytes"), "{err}");
+
+    // Without a gateway; the next one finds it.
+    let body = required(PARTIAL);
+    let id = left(&world, body.as_bytes(), body.as_bytes()).await;
+    world.gateways.pop().unwrap().stop().await;
+    let (code, out, err) = program(&world, &["events", "replay", &id], None).await;
+    assert!(code == 0 && out.contains("APPLIED"), "{out}{err}");
+    world.start_gateway().await;
+    assert_eq!(world.known(PARTIAL).await["reauth"]["required"], true);
+    let checked = program(&world, &["rebuild", "--check"], None).await;
+    assert_eq!(checked.0, 0, "{checked:?}");
     world.stop().await;
 }
