@@ -1,7 +1,8 @@
 //! Builds the gateway from its settings, runs it, and stops it in order.
 //!
 //! Stopping: not ready any more, nothing new is accepted, streams are closed so that their clients
-//! come back, requests under way end, what is in the queue is committed, the database is closed.
+//! come back, requests under way end, what is in the queue is committed, the database is closed. The
+//! admin address answers until then, so that whoever looks after it sees that it stops.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -135,7 +136,9 @@ pub struct Gateway {
     draining: watch::Sender<bool>,
     engine: Engine,
     lifecycle: Lifecycle,
-    servers: Vec<JoinHandle<()>>,
+    server: JoinHandle<()>,
+    admin: JoinHandle<()>,
+    closing_admin: watch::Sender<bool>,
     workers: Vec<JoinHandle<()>>,
     tasks: Tasks,
 }
@@ -299,17 +302,16 @@ impl Gateway {
         let address = local(&listener, config.bind);
         let admin_address = local(&admin, config.admin_bind);
         let most = config.max_connections.saturating_add(config.bounds.headroom);
-        let servers = vec![
-            server::serve(listener, routes, most, config.bounds, is_draining.clone()),
-            // Counted apart: whoever looks after a gateway that is full must still reach it.
-            server::serve(
-                admin,
-                http::admin(health, metrics, admin_pages(&config)),
-                MOST_ON_ADMIN,
-                config.bounds,
-                is_draining,
-            ),
-        ];
+        let server = server::serve(listener, routes, most, config.bounds, is_draining);
+        let (closing_admin, is_closing) = watch::channel(false);
+        // Counted apart: whoever looks after a gateway that is full must still reach it.
+        let admin = server::serve(
+            admin,
+            http::admin(health, metrics, admin_pages(&config)),
+            MOST_ON_ADMIN,
+            config.bounds,
+            is_closing,
+        );
         let drain_ms = config.drain_ms;
         Ok(Self {
             address,
@@ -321,7 +323,9 @@ impl Gateway {
             draining,
             engine,
             lifecycle,
-            servers,
+            server,
+            admin,
+            closing_admin,
             workers,
             tasks,
         })
@@ -357,20 +361,17 @@ impl Gateway {
         // Whoever waits for this learns of it even if nobody waits.
         self.draining.send_replace(true);
         let end = Instant::now() + Duration::from_millis(self.drain_ms) + GRACE;
-        let mut servers = self.servers;
+        let (mut server, mut admin) = (self.server, self.admin);
         let all = async {
-            for server in &mut servers {
-                let _ = server.await;
-            }
+            let _ = (&mut server).await;
             // Upgraded connections are no longer the server's.
             self.engine.all_closed().await;
         };
         if timeout_at(end - LAST_STEPS, all).await.is_err() {
             tracing::warn!("requests were still under way; they are cut");
         }
-        for task in servers.iter().chain(&self.workers) {
-            task.abort();
-        }
+        server.abort();
+        self.workers.iter().for_each(JoinHandle::abort);
         // What was brought so far is written, and everybody answered.
         self.tasks.close();
         if timeout_at(end, self.tasks.writer).await.is_err() {
@@ -378,6 +379,10 @@ impl Gateway {
         }
         self.tasks.reader.abort();
         let _ = timeout_at(end, self.database.close()).await;
+        self.closing_admin.send_replace(true);
+        if timeout_at(end, &mut admin).await.is_err() {
+            admin.abort();
+        }
         tracing::info!("stopped");
     }
 }

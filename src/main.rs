@@ -27,7 +27,12 @@ fn main() -> ExitCode {
     }
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     match runtime.enable_all().thread_stack_size(STACK).build() {
-        Ok(runtime) => runtime.block_on(command::run(cli)),
+        Ok(runtime) => {
+            let code = runtime.block_on(command::run(cli));
+            // What is still under way was cut on purpose; it is not waited for.
+            runtime.shutdown_background();
+            code
+        }
         Err(error) => command::failed(&error),
     }
 }

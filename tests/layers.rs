@@ -134,7 +134,7 @@ fn each_library_stays_where_it_belongs() {
         path.contains("store")
             || path.ends_with("service.rs")
             || path.starts_with("events/")
-            || path == "database.rs"
+            || path.starts_with("database/")
             || path == "lifecycle/feed.rs"
             || path.starts_with("lifecycle/writer/")
             || path == "telemetry.rs"

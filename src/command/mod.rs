@@ -15,6 +15,7 @@ use mono_gateway::{
     error::chain,
     schema,
 };
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Runs the command that the command line names.
 pub(crate) async fn run(cli: Cli) -> ExitCode {
@@ -77,7 +78,7 @@ async fn serve(settings: &Settings, migrate: bool) -> ExitCode {
         Mode::Live => match Gateway::start(config.clone(), Clock::default(), None).await {
             Ok(gateway) => {
                 tracing::info!(address = %gateway.address, admin = %gateway.admin_address, mode = "live", "ready");
-                until_told_to_stop(gateway).await
+                until_told_to_stop(gateway.stop()).await
             }
             Err(error) => failed(&error),
         },
@@ -102,9 +103,11 @@ async fn demo(config: Config) -> ExitCode {
     simulator.send_webhooks_to(&format!("http://{host}/webhooks/mono"));
     gateway.open_the_story().await;
     banner(&gateway, &host, &simulator);
-    let code = until_told_to_stop(gateway).await;
-    simulator.stop().await;
-    code
+    until_told_to_stop(async {
+        gateway.stop().await;
+        simulator.stop().await;
+    })
+    .await
 }
 
 /// An address that this machine can call; 0.0.0.0 is one to listen on only.
@@ -145,25 +148,52 @@ Open the url in a browser and approve; the account's data comes back. Ctrl-C sto
     ));
 }
 
-/// Waits for Ctrl-C or a request to terminate.
-async fn until_told_to_stop(gateway: Gateway) -> ExitCode {
-    wait_for_signal().await;
-    gateway.stop().await;
-    ExitCode::SUCCESS
+/// Waits for Ctrl-C or a request to terminate, then for `stop`, unless it is told so again.
+async fn until_told_to_stop(stop: impl Future<Output = ()>) -> ExitCode {
+    let mut signals = Signals::listen();
+    signals.next().await;
+    tokio::select! {
+        () = stop => ExitCode::SUCCESS,
+        () = signals.next() => {
+            tracing::warn!("told to stop a second time: what is under way is cut");
+            ExitCode::FAILURE
+        }
+    }
 }
 
-async fn wait_for_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
+/// What tells a process to stop.
+struct Signals {
+    terminate: Option<Signal>,
+    interrupt: Option<Signal>,
+}
+
+impl Signals {
+    fn listen() -> Self {
+        let listen = |kind| {
+            let to = signal(kind);
+            to.inspect_err(|error| tracing::warn!(%error, "a signal will not be heard")).ok()
+        };
+        Self {
+            terminate: listen(SignalKind::terminate()),
+            interrupt: listen(SignalKind::interrupt()),
         }
-        Err(_) => {
-            let _ = tokio::signal::ctrl_c().await;
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            () = heard(&mut self.terminate) => {}
+            () = heard(&mut self.interrupt) => {}
         }
+    }
+}
+
+async fn heard(signal: &mut Option<Signal>) {
+    let heard = match signal {
+        Some(signal) => signal.recv().await,
+        None => None,
+    };
+    if heard.is_none() {
+        std::future::pending().await
     }
 }
 

@@ -90,7 +90,7 @@ mod with {
              Its levers are under {base}/_simulator; its state is at {base}/_simulator/state.\n",
             simulator.secret_key(),
         ));
-        crate::command::wait_for_signal().await;
+        crate::command::Signals::listen().next().await;
         simulator.stop().await;
         ExitCode::SUCCESS
     }

@@ -3,6 +3,8 @@
 //! The secret is compared before a byte of the body is parsed. 200 means that the delivery is on
 //! the disk; anything that Mono should send again is answered otherwise.
 
+use std::time::Duration;
+
 use axum::{
     Json, Router,
     body::Body,
@@ -15,6 +17,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
+use tokio::time::timeout;
 
 use super::service::Webhooks;
 use crate::server::body::{self, BodyError};
@@ -23,6 +26,9 @@ const SECRET: &str = "mono-webhook-secret";
 
 /// The largest body that is taken, in bytes.
 const LARGEST_BODY: usize = 1024 * 1024;
+
+/// How long Mono waits for an answer at most. What is written after that is a copy's first one.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 
 /// The secrets that a webhook may carry: several while one is being replaced.
 #[derive(Clone)]
@@ -83,9 +89,9 @@ async fn receive(State(receiver): State<Receiver>, headers: HeaderMap, body: Bod
     };
     // Not cancelled if Mono hangs up: a delivery is written whole or not at all.
     let work = tokio::spawn(async move { receiver.webhooks.receive(&body).await });
-    match work.await {
-        Ok(Ok(_)) => answer(StatusCode::OK, "kept"),
-        Ok(Err(_)) | Err(_) => {
+    match timeout(ANSWERED_WITHIN, work).await {
+        Ok(Ok(Ok(_))) => answer(StatusCode::OK, "kept"),
+        Ok(Ok(Err(_)) | Err(_)) | Err(_) => {
             let mut response = answer(StatusCode::SERVICE_UNAVAILABLE, "not kept; send it again");
             response.headers_mut().insert(RETRY_AFTER, 1.into());
             response

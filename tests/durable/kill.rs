@@ -345,6 +345,12 @@ async fn what_was_answered_outlives_kill_9_at_any_moment() {
             (listener, lanes, wishes) = loaded;
         }
     }
+    // The states are what their facts make of them, by the program's own judgement.
+    let mut check = program(&database_url, mono.base_url());
+    let checked = check.args(["rebuild", "--check"]).output().unwrap();
+    let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+    print!("{said}");
+    assert!(checked.status.success(), "{said}");
     println!("{rounds} kills; {books}");
     mono.stop().await;
 }

@@ -5,5 +5,7 @@
 
 mod books;
 mod kill;
+mod postgres;
 mod stop;
 mod support;
+mod trouble;

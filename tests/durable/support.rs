@@ -69,6 +69,12 @@ pub(crate) fn client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap()
 }
 
+/// Whether the tests may do anything to this machine.
+pub(crate) fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output().unwrap();
+    id.stdout == b"0\n"
+}
+
 /// The gateway's program with the settings of these tests, to be changed before it is started.
 pub(crate) fn program(database_url: &str, mono: &str) -> Command {
     with_settings(Command::new(env!("CARGO_BIN_EXE_mono-gateway")), database_url, mono)
@@ -96,8 +102,9 @@ pub(crate) fn with_settings(mut command: Command, database_url: &str, mono: &str
 /// A gateway that runs. Killed when it is dropped.
 pub(crate) struct Gateway {
     child: Arc<Mutex<Child>>,
-    id: u32,
+    pub(crate) id: u32,
     pub(crate) address: String,
+    pub(crate) admin: String,
     lines: Arc<Mutex<VecDeque<String>>>,
     ended: Option<oneshot::Receiver<ExitStatus>>,
     http: reqwest::Client,
@@ -140,7 +147,7 @@ impl Gateway {
                 let fields = &json["fields"];
                 if fields["message"] == "ready" {
                     let of = |name: &str| fields[name].as_str().unwrap().to_owned();
-                    let _ = ready.send(of("address"));
+                    let _ = ready.send((of("address"), of("admin")));
                 }
                 let mut last = last.lock().unwrap();
                 if last.len() == LAST_LINES {
@@ -153,8 +160,8 @@ impl Gateway {
             let _ = ends.send(status);
         });
         match is_ready.recv_timeout(DEADLINE) {
-            Ok(address) => {
-                Ok(Self { child, id, address, lines, ended: Some(ended), http: client() })
+            Ok((address, admin)) => {
+                Ok(Self { child, id, address, admin, lines, ended: Some(ended), http: client() })
             }
             Err(_) => {
                 let _ = child.lock().unwrap().kill();
@@ -184,6 +191,12 @@ impl Gateway {
 
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// The status with which its admin address says whether it is ready.
+    pub(crate) async fn ready(&self) -> u16 {
+        let ready = self.http.get(format!("http://{}/health/ready", self.admin)).send().await;
+        ready.expect("the admin address answers").status().as_u16()
     }
 
     /// Delivers a webhook.

@@ -104,6 +104,7 @@ impl Writer {
                 told
             }
             Err(error) if error.is_of_database() => {
+                self.database.took_nothing();
                 tracing::error!(cause = %chain(&error), entries = batch.len(), "the database takes nothing");
                 let error = RecordError::Store(Arc::new(error));
                 let results = batch.iter().map(|_| Err(error.clone())).collect();
@@ -156,7 +157,7 @@ impl Writer {
         let transaction = self.database.begin().await?;
         match write_in(&transaction, entries, &self.keys).await {
             Ok(written) => {
-                transaction.commit().await?;
+                self.database.commit(transaction).await?;
                 Ok(written)
             }
             Err(error) => {

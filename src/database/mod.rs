@@ -3,15 +3,33 @@
 //! SQLite: one connection writes, a pool of read-only ones reads; write-ahead log with an fsync at
 //! every commit. PostgreSQL: one pool, `synchronous_commit` on. Both are checked, not assumed.
 
-use std::{fmt, time::Duration};
+mod place;
 
+use std::{
+    fmt,
+    str::FromStr as _,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
 use migrations::{Migrator, MigratorTrait as _};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database as SeaDatabase, DatabaseConnection,
     DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, Statement, TransactionOptions,
     TransactionTrait as _,
 };
-use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sqlx::{
+    Connection as _, Sqlite, SqliteConnection,
+    pool::PoolOptions,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+};
+use tokio::sync::Mutex;
+
+use place::Place;
 
 /// The first SQLite without the fault by which two connections that checkpoint at once could lose
 /// committed data. Source: sqlite.org, "The WAL-reset bug".
@@ -22,6 +40,14 @@ const READERS: u32 = 4;
 
 /// How many connections a replica has to PostgreSQL.
 const POSTGRES_CONNECTIONS: u32 = 16;
+
+/// How long a lock of somebody else's is waited for.
+const LOCKED_FOR: Duration = Duration::from_secs(5);
+
+/// Writes and changes nothing: a number that nobody uses, since SQLite does not write a row again
+/// that stays as it is.
+const SQLITE_PROBE: &str = "PRAGMA user_version = 0";
+const POSTGRES_PROBE: &str = "UPDATE log_meta SET epoch = epoch WHERE id = 1";
 
 /// The advisory lock under which replicas migrate one after the other.
 const MIGRATION_LOCK: i64 = 0x6d6f_6e6f_0001;
@@ -43,6 +69,11 @@ pub enum DatabaseError {
     /// The library is too old to be trusted.
     #[error("SQLite {0} can lose committed data; 3.51.3 or newer is needed")]
     OldSqlite(String),
+    /// It can be read, and no more.
+    #[error(
+        "the database of DATABASE_URL can only be read, and the gateway has to write to it: use mode=rwc for a file, which it may write together with its folder, or a PostgreSQL that is not read-only"
+    )]
+    ReadOnly,
     /// A setting that keeps what is committed did not take.
     #[error(
         "the database answers {setting} = {value}; committed data would not be safe, {wanted} is needed"
@@ -72,6 +103,10 @@ pub enum DatabaseError {
 pub struct Database {
     writer: DatabaseConnection,
     reader: DatabaseConnection,
+    /// Where its files are, if it has any.
+    place: Option<Arc<Place>>,
+    takes_nothing: Arc<AtomicBool>,
+    probing: Arc<Mutex<()>>,
 }
 
 impl fmt::Debug for Database {
@@ -100,10 +135,18 @@ impl Database {
             if value == "off" {
                 return Err(DatabaseError::Unsafe { setting, value, wanted: "on" });
             }
-            Ok(Self { writer: pool.clone(), reader: pool })
+            if self::value(&pool, "SHOW transaction_read_only").await? == "on" {
+                return Err(DatabaseError::ReadOnly);
+            }
+            Ok(Self::new(pool.clone(), pool))
         } else {
             Err(DatabaseError::UnknownKind)
         }
+    }
+
+    fn new(writer: DatabaseConnection, reader: DatabaseConnection) -> Self {
+        let (takes_nothing, probing) = (Arc::default(), Arc::default());
+        Self { writer, reader, place: None, takes_nothing, probing }
     }
 
     async fn open_sqlite(url: &str) -> Result<Self, DatabaseError> {
@@ -115,13 +158,19 @@ impl Database {
             options
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(SqliteSynchronous::Full)
-                .busy_timeout(Duration::from_secs(10))
+                .busy_timeout(LOCKED_FOR)
                 .foreign_keys(true)
+        });
+        write.map_sqlx_sqlite_pool_opts(|pool| {
+            pool.after_release(|connection, _| is_whole(connection))
         });
         let writer = SeaDatabase::connect(write).await.map_err(|error| open(&error, url))?;
         let version = value(&writer, "SELECT sqlite_version()").await?;
         if parse_version(&version) < OLDEST_SQLITE {
             return Err(DatabaseError::OldSqlite(version));
+        }
+        if is_read_only(&writer).await? {
+            return Err(DatabaseError::ReadOnly);
         }
         // A memory database exists once per connection: whoever writes it must read it, too.
         let in_memory = url.contains(":memory:") || url.contains("mode=memory");
@@ -129,19 +178,22 @@ impl Database {
             writer.clone()
         } else {
             let mut read = options(url, READERS);
+            read.map_sqlx_sqlite_pool_opts(whole);
             read.idle_timeout(None).max_lifetime(None);
             read.map_sqlx_sqlite_opts(|options| {
-                options
-                    .read_only(true)
-                    .create_if_missing(false)
-                    .busy_timeout(Duration::from_secs(10))
+                options.read_only(true).create_if_missing(false).busy_timeout(LOCKED_FOR)
             });
             SeaDatabase::connect(read).await.map_err(|error| open(&error, url))?
         };
-        let database = Self { writer, reader };
+        let mut database = Self::new(writer, reader);
         database.require("synchronous", "PRAGMA synchronous", "2").await?;
         if !in_memory {
             database.require("journal_mode", "PRAGMA journal_mode", "wal").await?;
+            let file = SqliteConnectOptions::from_str(url);
+            let file = file.map_err(|error| DatabaseError::Open(error.to_string()))?;
+            let place = Place::of(file.get_filename());
+            let place = place.map_err(|error| DatabaseError::Open(error.to_string()))?;
+            database.place = Some(Arc::new(place));
         }
         Ok(database)
     }
@@ -178,7 +230,7 @@ impl Database {
     /// without waiting.
     ///
     /// # Errors
-    /// Whatever the database says.
+    /// Whatever the database says; and if its files are no longer where they were.
     pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
         let immediate =
             (self.backend() == DbBackend::Sqlite).then_some(SqliteTransactionMode::Immediate);
@@ -186,7 +238,29 @@ impl Database {
             sqlite_transaction_mode: immediate,
             ..TransactionOptions::default()
         };
+        self.in_place()?;
         self.writer.begin_with_options(options).await
+    }
+
+    /// Commits what was written. When this returns it is on the disk, in a file that whoever opens
+    /// the database next finds.
+    ///
+    /// # Errors
+    /// Whatever the database says; and if its files are no longer where they were.
+    pub async fn commit(&self, transaction: DatabaseTransaction) -> Result<(), DbErr> {
+        transaction.commit().await?;
+        self.in_place()?;
+        self.takes_nothing.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Notes that it took nothing: from now on being well means to take something again.
+    pub fn took_nothing(&self) {
+        self.takes_nothing.store(true, Ordering::Relaxed);
+    }
+
+    fn in_place(&self) -> Result<(), DbErr> {
+        self.place.as_ref().map_or(Ok(()), |place| place.check())
     }
 
     /// Applies what is pending, one replica after the other.
@@ -270,12 +344,33 @@ impl Database {
         Ok(rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?)
     }
 
-    /// Whether it answers.
+    /// Whether it answers, and, if it took nothing when it was last written to, whether it takes
+    /// something again.
     ///
     /// # Errors
     /// Whatever the database says.
     pub async fn ping(&self) -> Result<(), DbErr> {
-        self.reader.execute_unprepared("SELECT 1").await.map(|_| ())
+        self.in_place()?;
+        self.reader.execute_unprepared("SELECT 1").await?;
+        if self.takes_nothing.load(Ordering::Relaxed) { self.probe().await } else { Ok(()) }
+    }
+
+    async fn probe(&self) -> Result<(), DbErr> {
+        let busy = |_| DbErr::Custom("it is still being tried whether it can be written".into());
+        let one_at_a_time = self.probing.clone().try_lock_owned().map_err(busy)?;
+        let this = self.clone();
+        // In a task of its own: whoever asks may not wait, and a transaction is ended in order.
+        let probe = tokio::spawn(async move {
+            let _one_at_a_time = one_at_a_time;
+            let transaction = this.begin().await?;
+            let is_postgres = this.backend() == DbBackend::Postgres;
+            let probe = if is_postgres { POSTGRES_PROBE } else { SQLITE_PROBE };
+            match transaction.execute_unprepared(probe).await {
+                Ok(_) => this.commit(transaction).await,
+                Err(error) => transaction.rollback().await.and(Err(error)),
+            }
+        });
+        probe.await.map_err(|error| DbErr::Custom(error.to_string()))?
     }
 
     /// Closes all connections, waiting for what they are doing.
@@ -301,6 +396,35 @@ fn open(error: &DbErr, url: &str) -> DatabaseError {
         }
     }
     DatabaseError::Open(text)
+}
+
+fn whole(pool: PoolOptions<Sqlite>) -> PoolOptions<Sqlite> {
+    pool.after_release(|connection, _| is_whole(connection))
+}
+
+/// Whether a connection that is given back is between transactions. When a disk is full SQLite
+/// may end a transaction by itself, and the driver, whose own end of it then fails, goes on to count
+/// it: all later ones would be parts of one that is never committed. Such a connection is closed.
+fn is_whole(connection: &mut SqliteConnection) -> BoxFuture<'_, Result<bool, sqlx::Error>> {
+    Box::pin(async move {
+        if connection.is_in_transaction() {
+            // A transaction that was only dropped is ended before this is answered.
+            connection.ping().await?;
+        }
+        let is_whole = !connection.is_in_transaction();
+        if !is_whole {
+            tracing::warn!("a connection could not end its transaction and is closed");
+        }
+        Ok(is_whole)
+    })
+}
+
+/// Whether SQLite refuses to write for this reason. For others it may only refuse now.
+async fn is_read_only(writer: &DatabaseConnection) -> Result<bool, DbErr> {
+    let transaction = writer.begin().await?;
+    let tried = transaction.execute_unprepared(SQLITE_PROBE).await;
+    transaction.rollback().await?;
+    Ok(tried.is_err_and(|error| error.to_string().contains("readonly")))
 }
 
 fn options(url: &str, connections: u32) -> ConnectOptions {
