@@ -349,7 +349,7 @@ async fn whoever_stays_is_answered_although_another_goes() {
 
 #[tokio::test]
 async fn what_changes_something_goes_on_without_its_caller() {
-    let world = World::new().await;
+    let world = World::with_config(|config| config.bounds.listens = Duration::ZERO).await;
     let id = json!({ "id": HEALTHY });
     world.known(HEALTHY).await;
     world.simulator.add_fault(Fault::slow(300).times(ALWAYS)).unwrap();
@@ -371,7 +371,7 @@ async fn a_storm_is_borne_with_so_many_calls_at_once_and_no_more() {
     let world = World::new().await;
     world.known(HEALTHY).await;
     world.simulator.add_fault(Fault::status(429).times(300)).unwrap();
-    world.simulator.add_fault(Fault::slow(50).times(ALWAYS)).unwrap();
+    world.simulator.add_fault(Fault::slow(400).times(ALWAYS)).unwrap();
     let asks = (0..300).map(|_| world.ask(NAME, json!({ "id": HEALTHY })));
     let answers = join_all(asks).await;
     let failed = answers.iter().filter(|answer| answer.get("errors").is_some());
