@@ -332,8 +332,8 @@ async fn readers_that_stop_reading_cost_no_memory_and_lose_nothing_of_10_000_cha
         pump(http, &url, &accounts, 40..240).await;
         let after = gateway.resident_kib();
         println!("{READERS} readers, 10,000 changes behind: {before} KiB, then {after} KiB");
-        // Had each kept what it did not take, it would be 5 MB a reader.
-        assert!(after < before + 16 * 1024, "{before} KiB became {after} KiB");
+        // Had each kept what it did not take, it would be 100 MB.
+        assert!(after < before + 32 * 1024, "{before} KiB became {after} KiB");
         let wanted = log(&db).await.split_off(begin);
         assert_eq!(wanted.len(), 10_000);
         let mut reader = readers.pop().unwrap();

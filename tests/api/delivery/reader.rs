@@ -123,10 +123,14 @@ impl Reader {
 
     /// Waits for more, and takes what is whole of it. Nothing at the end.
     pub(super) async fn read(&mut self, most: usize) -> Option<Vec<Value>> {
-        if !self.more(most).await {
-            return None;
-        }
+        // Some may have come with the head.
         let mut events = self.events();
+        if events.is_empty() {
+            if !self.more(most).await {
+                return None;
+            }
+            events = self.events();
+        }
         while let Some(payload) = self.ping() {
             // One that has hung up meanwhile is met at the next read.
             let _ = self.socket.write_all(&masked(10, &payload)).await;
