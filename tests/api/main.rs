@@ -16,6 +16,7 @@ mod errors;
 mod frames;
 mod framing;
 mod healing;
+mod histories;
 mod idempotency;
 mod jobs;
 mod leftovers;

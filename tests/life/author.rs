@@ -37,8 +37,8 @@ struct Author<'a> {
 }
 
 /// Writes a plan out. `number` tells the ids of one life from those of another.
-pub(crate) fn write(shapes: &Shapes, plan: &Plan, number: usize) -> Life {
-    let account = format!("65aa{number:020x}");
+pub(crate) fn write(shapes: &Shapes, plan: &Plan, number: usize, account: &str) -> Life {
+    let account = account.to_owned();
     let life =
         Life { account: AccountId::parse(&account).unwrap(), scenes: Vec::new(), sent: Vec::new() };
     let mut author = Author {

@@ -9,7 +9,6 @@
 pub(crate) mod author;
 pub(crate) mod plan;
 pub(crate) mod shapes;
-pub(crate) mod watch;
 
 use std::fmt;
 
@@ -52,8 +51,12 @@ impl fmt::Debug for Life {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f)?;
         for (at_ms, scene) in &self.scenes {
-            if let Scene::Ours(what) = scene {
-                writeln!(f, "    {at_ms} ms: we: {what:?}")?;
+            match scene {
+                Scene::Ours(what) => writeln!(f, "    {at_ms} ms: we: {what:?}")?,
+                Scene::Shows { status, balance } => {
+                    writeln!(f, "    {at_ms} ms: Mono shows {status} and {balance}")?;
+                }
+                Scene::JobStands(id, word) => writeln!(f, "    {at_ms} ms: {id} is {word:?}")?,
             }
         }
         for (n, sent) in self.sent.iter().enumerate() {

@@ -50,14 +50,15 @@ pub(crate) struct Words {
     pub(crate) reference: Option<String>,
 }
 
-struct Shape {
-    event: Event,
+/// A form of a webhook.
+pub(crate) struct Shape {
+    pub(crate) event: Event,
     account: String,
     body: Value,
 }
 
 /// Every form of every webhook that names an account.
-pub(crate) struct Shapes(Vec<Shape>);
+pub(crate) struct Shapes(pub(crate) Vec<Shape>);
 
 impl Shapes {
     pub(crate) fn read() -> Self {
@@ -85,11 +86,6 @@ impl Shapes {
             Some(Shape { event, account, body })
         });
         Self(shapes.collect())
-    }
-
-    /// How many forms there are of an event.
-    pub(crate) fn count(&self, event: Event) -> usize {
-        self.0.iter().filter(|shape| shape.event == event).count()
     }
 
     /// The body in which an event is told of `account`: one of those that can say `words`.

@@ -1,6 +1,8 @@
 //! Leads an account through a life, fact by fact, as the gateway would: what is due is done in
 //! between. Every step is held against what must hold of any step.
 
+#![expect(clippy::unwrap_used, reason = "a test that meets what cannot be has failed")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use mono_gateway::{
@@ -17,7 +19,7 @@ use mono_gateway::{
 };
 use secrecy::SecretString;
 
-use super::{Life, Scene, ours};
+use crate::life::{Life, Scene, ours};
 
 /// What Mono answers when its details, or a job of its, are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
