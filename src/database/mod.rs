@@ -135,6 +135,14 @@ impl Database {
             if value == "off" {
                 return Err(DatabaseError::Unsafe { setting, value, wanted: "on" });
             }
+            for setting in ["fsync", "full_page_writes"] {
+                if self::value(&pool, &format!("SHOW {setting}")).await? == "off" {
+                    tracing::warn!(
+                        setting,
+                        "PostgreSQL runs with this setting off: a power failure may lose or damage what was committed"
+                    );
+                }
+            }
             if self::value(&pool, "SHOW transaction_read_only").await? == "on" {
                 return Err(DatabaseError::ReadOnly);
             }

@@ -15,6 +15,7 @@ pub(crate) struct Cluster {
     programs: PathBuf,
     folder: tempfile::TempDir,
     port: u16,
+    options: &'static str,
 }
 
 impl Drop for Cluster {
@@ -24,8 +25,8 @@ impl Drop for Cluster {
 }
 
 impl Cluster {
-    /// Makes one and starts it.
-    pub(crate) fn start() -> Self {
+    /// Makes one and starts it, with these options of its own.
+    pub(crate) fn start(options: &'static str) -> Self {
         let versions = std::fs::read_dir("/usr/lib/postgresql").expect("PostgreSQL is installed");
         let programs = versions.map(|version| version.unwrap().path().join("bin")).max().unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -36,7 +37,7 @@ impl Cluster {
         let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
         let mut ports = std::iter::repeat_with(|| rand::random_range(PORTS)).take(100);
         let port = ports.find(is_free).expect("a free port");
-        let cluster = Self { programs, folder, port };
+        let cluster = Self { programs, folder, port, options };
         let mut make = cluster.command("initdb");
         make.args(["-U", "gateway", "--auth=trust", "-E", "UTF8", "--locale=C", "-N"]);
         assert!(run(&mut make), "initdb");
@@ -56,8 +57,8 @@ impl Cluster {
     /// Starts it again.
     pub(crate) fn go_on(&self) {
         let options = format!(
-            "-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories=",
-            self.port
+            "-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories= {}",
+            self.port, self.options
         );
         let log = self.folder.path().join("log");
         let log = log.to_str().expect("a name");

@@ -189,6 +189,11 @@ impl Gateway {
         ended.expect("the gateway ends before the deadline").unwrap()
     }
 
+    /// Whether one of its last lines holds this.
+    pub(crate) fn said(&self, text: &str) -> bool {
+        self.lines.lock().unwrap().iter().any(|line| line.contains(text))
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }

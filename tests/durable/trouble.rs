@@ -300,7 +300,7 @@ async fn a_postgresql_that_crashed_takes_nothing_until_it_is_back() {
         return;
     }
     let mono = mono(1).await;
-    let cluster = Cluster::start();
+    let cluster = Cluster::start("");
     let mut trouble =
         Trouble::new(Gateway::start(program(&cluster.url(), mono.base_url())), &cluster.url());
     assert_eq!(trouble.deliver_some().await, AT_ONCE);
@@ -311,6 +311,21 @@ async fn a_postgresql_that_crashed_takes_nothing_until_it_is_back() {
     cluster.go_on();
     trouble.is_over().await;
     mono.stop().await;
+}
+
+#[tokio::test]
+async fn a_postgresql_that_a_power_failure_could_harm_is_warned_about() {
+    if postgres().is_none() {
+        return;
+    }
+    let warnings = |options| {
+        let cluster = Cluster::start(options);
+        let gateway = Gateway::start(program(&cluster.url(), "http://127.0.0.1:9"));
+        ["fsync", "full_page_writes"]
+            .map(|setting| gateway.said(&format!("\"setting\":\"{setting}\"")))
+    };
+    assert_eq!(warnings("-c fsync=off -c full_page_writes=off"), [true, true]);
+    assert_eq!(warnings(""), [false, false]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
