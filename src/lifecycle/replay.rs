@@ -124,3 +124,61 @@ pub(super) fn is_outrun(replayed: &What, newer: &What) -> bool {
         | What::TimePassed => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock::from_ms,
+        lifecycle::fact::{JobWord, Look, Update},
+    };
+
+    fn update(ms: Option<i64>) -> What {
+        What::Updated(Update { stamp: ms.and_then(from_ms), ..Update::default() })
+    }
+
+    fn required(ms: Option<i64>) -> What {
+        What::Required { stamp: ms.and_then(from_ms), digest: String::new() }
+    }
+
+    fn reauthorized(ms: Option<i64>) -> What {
+        What::Reauthorized { stamp: ms.and_then(from_ms) }
+    }
+
+    #[test]
+    fn deliveries_that_both_carry_stamps_are_left_to_the_fold_and_others_are_outrun() {
+        let kinds = [update, required, reauthorized];
+        for (replayed, newer) in kinds.iter().flat_map(|a| kinds.iter().map(move |b| (a, b))) {
+            assert!(!is_outrun(&replayed(Some(1)), &newer(Some(2))));
+            for (a, b) in [(None, Some(2)), (Some(1), None), (None, None)] {
+                assert!(is_outrun(&replayed(a), &newer(b)), "{:?} {:?}", replayed(a), newer(b));
+            }
+        }
+    }
+
+    #[test]
+    fn a_look_outruns_old_data_and_no_old_need() {
+        let look = What::Looked(Look::default());
+        assert!(is_outrun(&update(Some(1)), &look) && is_outrun(&reauthorized(None), &look));
+        assert!(!is_outrun(&required(None), &look));
+    }
+
+    #[test]
+    fn what_says_nothing_of_the_account_outruns_nothing() {
+        let failed = What::LookFailed { code: "UPSTREAM_TIMEOUT".into() };
+        for newer in [What::TimePassed, failed] {
+            for replayed in [update(None), required(None), reauthorized(None)] {
+                assert!(!is_outrun(&replayed, &newer), "{replayed:?} {newer:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn that_there_is_an_account_and_that_it_ended_is_never_old() {
+        let connected = What::Connected { reported: None, reference: None, customer: None };
+        let job = What::JobUpdated { stamp: None, status: JobWord::Finished, job: None };
+        for newer in [update(None), required(None), job] {
+            assert!(!is_outrun(&connected, &newer) && !is_outrun(&What::Unlinked, &newer));
+        }
+    }
+}
