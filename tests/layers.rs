@@ -135,7 +135,6 @@ fn each_library_stays_where_it_belongs() {
             || path.ends_with("service.rs")
             || path.starts_with("events/")
             || path.starts_with("database/")
-            || path == "lifecycle/feed.rs"
             || path.starts_with("lifecycle/writer/")
             || path == "telemetry.rs"
     });

@@ -19,8 +19,8 @@ use futures_util::future::BoxFuture;
 use migrations::{Migrator, MigratorTrait as _};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database as SeaDatabase, DatabaseConnection,
-    DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, Statement, TransactionOptions,
-    TransactionTrait as _,
+    DatabaseTransaction, DbBackend, DbErr, IsolationLevel, SqliteTransactionMode, Statement,
+    TransactionOptions, TransactionTrait as _,
 };
 use sqlx::{
     Connection as _, Sqlite, SqliteConnection,
@@ -97,6 +97,9 @@ pub enum DatabaseError {
     )]
     Pending(usize),
 }
+
+/// A transaction that reads.
+pub type Moment = DatabaseTransaction;
 
 /// An open database. Clones share its connections.
 #[derive(Clone)]
@@ -232,6 +235,20 @@ impl Database {
     #[must_use]
     pub fn writer(&self) -> &DatabaseConnection {
         &self.writer
+    }
+
+    /// Begins to read what stands at one moment, however many statements that takes.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn moment(&self) -> Result<Moment, DbErr> {
+        // SQLite's transactions read from one snapshot anyway.
+        if self.backend() == DbBackend::Postgres {
+            let level = IsolationLevel::RepeatableRead;
+            self.reader.begin_with_config(Some(level), None).await
+        } else {
+            self.reader.begin().await
+        }
     }
 
     /// Begins to write. On SQLite the lock is taken at once: one that is taken later can fail

@@ -13,7 +13,6 @@ use std::{
     time::Duration,
 };
 
-use sea_orm::{DbBackend, IsolationLevel, TransactionTrait as _};
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::{
@@ -211,13 +210,8 @@ impl Feed {
         &self,
         account: &AccountId,
     ) -> Result<(Option<AccountState>, Head), StoreError> {
-        // One snapshot for both. SQLite's transactions read from one anyway.
-        let level = (self.database.backend() == DbBackend::Postgres)
-            .then_some(IsolationLevel::RepeatableRead);
-        let transaction = match level {
-            Some(level) => self.database.reader().begin_with_config(Some(level), None).await?,
-            None => self.database.reader().begin().await?,
-        };
+        // One moment for both.
+        let transaction = self.database.moment().await?;
         let head = store::head(&transaction).await?;
         let state = store::load(&transaction, std::slice::from_ref(account)).await?.remove(account);
         transaction.commit().await?;

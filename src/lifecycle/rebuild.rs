@@ -1,14 +1,12 @@
 //! Derives every account and every link session again from the log of facts and holds what comes of
 //! it against what is stored.
 
-use sea_orm::{DatabaseTransaction, DbBackend, IsolationLevel, TransactionTrait as _};
-
 use super::{
     derived::Derived,
     store::{self, StoreError},
 };
 use crate::{
-    database::Database,
+    database::{Database, Moment},
     ids::{AccountId, LinkId},
 };
 
@@ -60,22 +58,12 @@ pub async fn check(database: &Database) -> Result<Report, StoreError> {
     }
 }
 
-/// A transaction that sees one moment: the state and the log that belongs to it.
-async fn moment(database: &Database) -> Result<DatabaseTransaction, StoreError> {
-    let level =
-        (database.backend() == DbBackend::Postgres).then_some(IsolationLevel::RepeatableRead);
-    Ok(match level {
-        Some(level) => database.reader().begin_with_config(Some(level), None).await?,
-        None => database.reader().begin().await?,
-    })
-}
-
 async fn check_account(
     database: &Database,
     account: &AccountId,
     report: &mut Report,
 ) -> Result<(), StoreError> {
-    let tx = moment(database).await?;
+    let tx = database.moment().await?;
     let stored = store::load(&tx, std::slice::from_ref(account)).await?.remove(account);
     let derived = derive(&tx, account.as_str(), report).await?;
     tx.commit().await?;
@@ -96,7 +84,7 @@ async fn check_link(
     report: &mut Report,
 ) -> Result<(), StoreError> {
     let subject = link.to_string();
-    let tx = moment(database).await?;
+    let tx = database.moment().await?;
     let stored = store::links::by_id(&tx, link).await?;
     let account = stored.as_ref().and_then(|session| session.account().cloned());
     let accounts: Vec<_> = account.into_iter().collect();
@@ -116,7 +104,7 @@ async fn check_link(
 
 /// What the log makes of a subject; nothing if the log has nothing of it.
 async fn derive(
-    tx: &DatabaseTransaction,
+    tx: &Moment,
     subject: &str,
     report: &mut Report,
 ) -> Result<Option<Derived>, StoreError> {
