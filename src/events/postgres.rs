@@ -69,6 +69,11 @@ async fn run(
             Ok(_) => notify.notify_one(),
             Err(error) => {
                 connected.store(false, Ordering::Relaxed);
+                // Given back first: whoever closes the pool waits for every connection of it.
+                drop(listener);
+                if matches!(error, sqlx::Error::PoolClosed) {
+                    return;
+                }
                 tracing::warn!(%error, "listening to the other replicas anew");
                 listener = loop {
                     tokio::time::sleep(RECONNECT).await;

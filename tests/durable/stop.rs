@@ -40,12 +40,13 @@ async fn either_signal_stops_it_in_order() {
     for signal in ["TERM", "INT"] {
         let folder = tempfile::tempdir().unwrap();
         let url = new_database(folder.path()).await;
-        let mut gateway = Gateway::start(draining(&url, &mono, 500));
+        let mut gateway = Gateway::start(draining(&url, &mono, 15_000));
         assert_eq!(gateway.webhook("{}").await.unwrap(), 200);
         let begun = Instant::now();
         gateway.signal(signal);
         assert_eq!(gateway.ended().await.code(), Some(0), "{signal}");
-        assert!(begun.elapsed() < Duration::from_millis(500) + GRACE, "{:?}", begun.elapsed());
+        // The drain is for what is under way, and here nothing is.
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
         let db = look_into(&url).await;
         assert_eq!(number(&db, "SELECT COUNT(*) FROM webhook_event").await, 1);
     }
