@@ -13,6 +13,7 @@ use mono_gateway::{
     webhook::{decode, readable, redact::redact},
 };
 use secrecy::SecretString;
+use serde::de::IgnoredAny;
 
 /// How long a name of Mono's is kept to be.
 const LONGEST_NAME: usize = 128;
@@ -27,11 +28,12 @@ pub(crate) fn webhook(body: &[u8]) {
     }
     let text = readable(body);
     let kept = redact(text.as_bytes());
-    let is_json = |body: &[u8]| serde_json::from_slice::<serde_json::Value>(body).is_ok();
-    // Without what is personal it is JSON still. What nests too deeply to be read is kept as it is.
-    assert!(!is_json(text.as_bytes()) || is_json(&kept), "JSON became something else");
-    let again = redact(&kept);
-    assert!(again == kept, "what was taken out once was taken out again");
+    let is_json = |body: &[u8]| serde_json::from_slice::<IgnoredAny>(body).is_ok();
+    if is_json(text.as_bytes()) {
+        // Without what is personal it is JSON still, and nothing personal is left.
+        assert!(is_json(&kept), "JSON became something else");
+        assert!(redact(&kept) == kept, "what was taken out once was taken out again");
+    }
 
     assert!(decoded.what.is_none() || decoded.account.is_some(), "a fact about nobody");
     let (Some(account), Some(what)) = (decoded.account, decoded.what) else { return };
