@@ -6,7 +6,7 @@ use std::{process::ExitCode, sync::Arc};
 use mono_gateway::{
     app::StartError,
     clock::{Clock, Time, rfc3339},
-    config::{EventsCommand, Listing, Settings},
+    config::{EventsCommand, Listing, Mode, Settings},
     database::Database,
     error::chain,
     events,
@@ -71,6 +71,10 @@ impl Log {
             }
             store::StoreError::Database(_) => Failure::from(error),
         })?;
+        if key.is_some() && head.mode != Mode::Live.as_str() {
+            // As `serve` does: invented and real accounts are never mixed.
+            return Err(StartError::OtherMode { found: head.mode, mode: "live" }.into());
+        }
         let bus = events::connect(&database).await?;
         let (lifecycle, tasks) = Lifecycle::start(
             database.clone(),

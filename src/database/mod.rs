@@ -297,11 +297,13 @@ impl Database {
         if self.backend() == DbBackend::Postgres {
             // Held by the transaction; released with it however this ends.
             let lock = self.writer.begin().await?;
+            // A large table, or another replica that migrates one, may take as long as it takes.
+            lock.execute_unprepared("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
+                .await?;
             lock.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
                 .await?;
-            let done = Migrator::up(&self.writer, None).await;
+            Migrator::up(&lock, None).await?;
             lock.commit().await?;
-            done?;
         } else {
             Migrator::up(&self.writer, None).await?;
         }

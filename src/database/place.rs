@@ -32,9 +32,14 @@ impl Identity {
 impl Place {
     /// Where the files of an open database are.
     pub(super) fn of(database: &Path) -> io::Result<Self> {
-        let mut log = OsString::from(database);
-        log.push("-wal");
-        let files = [database.to_owned(), log.into()].into_iter();
+        let beside = |end: &str| {
+            let mut name = OsString::from(database);
+            name.push(end);
+            PathBuf::from(name)
+        };
+        // Without the shared index another process would make itself one, and the two would write
+        // over each other.
+        let files = [database.to_owned(), beside("-wal"), beside("-shm")].into_iter();
         let files = files.map(|path| Identity::of(&path).map(|identity| (path, identity)));
         files.collect::<io::Result<_>>().map(Self)
     }
@@ -64,8 +69,9 @@ mod tests {
         fs::write(at("a.db"), "").expect("written");
         assert!(Place::of(&at("a.db")).is_err(), "its log is missing");
         fs::write(at("a.db-wal"), "").expect("written");
+        fs::write(at("a.db-shm"), "").expect("written");
         let place = Place::of(&at("a.db")).expect("both are there");
-        for name in ["a.db", "a.db-wal"] {
+        for name in ["a.db", "a.db-wal", "a.db-shm"] {
             assert_eq!(place.check(), Ok(()));
             fs::rename(at(name), at("away")).expect("moved");
             assert!(place.check().is_err_and(|error| error.to_string().contains(name)));

@@ -97,33 +97,88 @@ fn tell(removed: Removed) {
 /// [`StoreError`]; what was removed by then stays removed, and nothing is half removed.
 pub async fn trim(database: &Database, before: Time, now: Time) -> Result<Removed, StoreError> {
     let mut removed = Removed::default();
-    loop {
-        let facts = trim_facts(database, before, now).await?;
-        let tx = database.begin().await?;
-        let changes = store::trim_changes(&tx, before, AT_ONCE).await?;
-        let webhooks = store::trim_deliveries(&tx, before, AT_ONCE).await?;
-        let jobs = store::trim_jobs(&tx, before, AT_ONCE).await?;
-        tx.commit().await?;
-        removed.facts += facts;
-        removed.changes += changes;
-        removed.webhooks += webhooks;
-        removed.jobs += jobs;
-        if facts + changes + webhooks + jobs == 0 {
-            break;
+    // Deliveries before facts: one that is replayed is held against the facts since it came. What
+    // fails holds up nothing else, and is told at the end.
+    let webhooks = drained(database, &mut removed.webhooks, Step::Webhooks, before, now).await;
+    let facts = drained(database, &mut removed.facts, Step::Facts, before, now).await;
+    let changes = drained(database, &mut removed.changes, Step::Changes, before, now).await;
+    let jobs = drained(database, &mut removed.jobs, Step::Jobs, before, now).await;
+    // Behind the facts: what became of these sessions was folded by then.
+    let links = match &facts {
+        Ok(()) => drained(database, &mut removed.links, Step::Links, before, now).await,
+        Err(_) => Ok(()),
+    };
+    match webhooks.and(facts).and(changes).and(jobs).and(links) {
+        Ok(()) => Ok(removed),
+        Err(error) => {
+            tell(removed);
+            Err(error)
         }
     }
-    // Behind the facts: what became of these sessions was folded by now.
+}
+
+#[derive(Clone, Copy)]
+enum Step {
+    Webhooks,
+    Facts,
+    Changes,
+    Jobs,
+    Links,
+}
+
+/// Takes a step until nothing is left for it, and counts what went.
+async fn drained(
+    database: &Database,
+    count: &mut u64,
+    step: Step,
+    before: Time,
+    now: Time,
+) -> Result<(), StoreError> {
     loop {
-        let tx = database.begin().await?;
-        let ended = store::links::ended_for_nothing(&tx, before, AT_ONCE).await?;
-        let links = store::links::remove(&tx, &ended).await?;
-        store::checkpoints::remove(&tx, &ended).await?;
-        tx.commit().await?;
-        removed.links += links;
-        if links == 0 {
-            return Ok(removed);
+        let gone = match step {
+            Step::Facts => trim_facts(database, before, now).await?,
+            Step::Links => trim_links(database, before).await?,
+            Step::Webhooks => {
+                let tx = database.begin().await?;
+                let gone = store::trim_deliveries(&tx, before, AT_ONCE).await?;
+                tx.commit().await?;
+                gone
+            }
+            Step::Changes => {
+                let tx = database.begin().await?;
+                let gone = store::trim_changes(&tx, before, AT_ONCE).await?;
+                tx.commit().await?;
+                gone
+            }
+            Step::Jobs => {
+                let tx = database.begin().await?;
+                let gone = store::trim_jobs(&tx, before, AT_ONCE).await?;
+                tx.commit().await?;
+                gone
+            }
+        };
+        *count += gone;
+        if gone == 0 {
+            return Ok(());
         }
     }
+}
+
+async fn trim_links(database: &Database, before: Time) -> Result<u64, StoreError> {
+    let ended = store::links::ended_for_nothing(database.reader(), before, AT_ONCE).await?;
+    if ended.is_empty() {
+        return Ok(0);
+    }
+    let tx = database.begin().await?;
+    let gone = store::links::remove(&tx, &ended).await?;
+    // One that has led to an account since then stays, with its checkpoint.
+    let ids: Vec<_> = ended.iter().filter_map(|id| LinkId::parse(id).ok()).collect();
+    let stay = store::links::load_for_update(&tx, &ids).await?;
+    let went: Vec<_> =
+        ids.iter().filter(|id| !stay.contains_key(id)).map(LinkId::to_string).collect();
+    store::checkpoints::remove(&tx, &went).await?;
+    tx.commit().await?;
+    Ok(gone)
 }
 
 async fn trim_facts(database: &Database, before: Time, now: Time) -> Result<u64, StoreError> {
@@ -164,10 +219,9 @@ async fn trim_facts(database: &Database, before: Time, now: Time) -> Result<u64,
     // Nothing is kept of who was to be forgotten.
     let is_unlinked = |account: &AccountId| states.get(account).is_some_and(|s| s.unlinked);
     checkpoints.retain(|subject, _| {
-        let link = sessions.values().find(|session| session.id.to_string() == *subject);
-        let account = match link {
-            Some(session) => session.account().cloned(),
-            None => AccountId::parse(subject).ok(),
+        let account = match LinkId::parse(subject) {
+            Ok(id) => sessions.get(&id).and_then(|session| session.account().cloned()),
+            Err(_) => AccountId::parse(subject).ok(),
         };
         account.is_none_or(|account| !is_unlinked(&account))
     });

@@ -265,6 +265,8 @@ impl Pass<'_> {
     /// Notes an answer as soon as there is one: others may be waiting for a sign of life.
     fn lives(&mut self) {
         self.lives = true;
+        // Whoever leaves from here on has seen life, whatever an earlier try saw.
+        self.outcome = Outcome::Life;
         self.transport.settle(self.leave, self.account, Outcome::Life);
     }
 

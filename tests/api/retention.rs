@@ -70,15 +70,21 @@ async fn the_logs_are_kept_for_their_days_and_the_state_follows_from_checkpoints
     let before = world.known(NEEDS_REAUTH).await;
     let now = world.clock.now();
 
-    // A day less than is kept: nothing goes. What waits then ends by itself.
-    world.clock.advance(Duration::days(29));
-    until_none(&world, "link_session", "deadline_at IS NOT NULL").await;
-    assert_eq!(
-        world.count("webhook_event", "true").await,
-        world.count("webhook_event", &format!("received_at <= {}", now.timestamp_millis())).await
-    );
+    // A day less than is kept: nothing goes but what is older, which shows that it was looked for.
     let kept = world.count("webhook_event", "true").await;
     assert!(kept > 3);
+    let ancient = (now - Duration::days(5)).timestamp_millis();
+    let id = "evt_00000000000000000000000000000001";
+    let sql = format!(
+        "INSERT INTO webhook_event (id, outcome, digest, body, received_at) SELECT '{id}', outcome, digest, body, {ancient} FROM webhook_event LIMIT 1"
+    );
+    world.database().await.execute_unprepared(&sql).await.unwrap();
+    let facts = world.count("fact_log", &format!("at <= {}", now.timestamp_millis())).await;
+    world.clock.advance(Duration::days(29));
+    until_none(&world, "webhook_event", &format!("id = '{id}'")).await;
+    until_none(&world, "link_session", "deadline_at IS NOT NULL").await;
+    assert_eq!(world.count("webhook_event", "true").await, kept);
+    assert_eq!(world.count("fact_log", &format!("at <= {}", now.timestamp_millis())).await, facts);
     world.clock.advance(Duration::days(2));
     let since = (world.clock.now() - Duration::days(30)).timestamp_millis();
     until_none(&world, "webhook_event", &format!("received_at < {since}")).await;

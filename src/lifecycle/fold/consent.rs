@@ -15,10 +15,9 @@ impl Fold {
             {
                 update.early = false;
             }
-            // Good consent was shown since: by a stamp, or by news without one.
-            if marks.lowered.is_some_and(|lowered| stamp <= lowered)
-                || (is_known && self.state.need.is_none())
-            {
+            // Good consent was shown since, or it is no news: what is wanted now, Mono asked for
+            // later, with a stamp or without one.
+            if is_known || marks.lowered.is_some_and(|lowered| stamp <= lowered) {
                 return;
             }
         }

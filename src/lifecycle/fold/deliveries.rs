@@ -108,6 +108,9 @@ impl Fold {
         if !(stale && unplaced) && (update.sync == Some(SyncStatus::Successful) || is_good(update))
         {
             self.lower_after_refresh(update);
+        } else if update.sync == Some(SyncStatus::Successful) {
+            // What it showed of the time before it holds all the same, as it would of its copy.
+            self.state.marks.lowered = self.state.marks.lowered.max(update.stamp);
         }
         if !(stale && update.stamp == self.state.marks.synced) {
             self.note_sync(update.stamp, update.sync);

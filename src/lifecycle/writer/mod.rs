@@ -114,8 +114,20 @@ impl Writer {
             Err(error) => {
                 tracing::warn!(cause = %chain(&error), entries = batch.len(), "a batch failed; trying each of its entries alone");
                 let mut told = false;
+                let mut down: Option<RecordError> = None;
                 for entry in batch {
-                    let (result, news) = self.write_alone(&entry).await;
+                    // Once it is the database that fails, trying the others only takes long.
+                    let (result, news) = match &down {
+                        Some(error) => (Err(error.clone()), false),
+                        None => self.write_alone(&entry).await,
+                    };
+                    if let Err(RecordError::Store(error)) = &result
+                        && error.is_of_database()
+                        && down.is_none()
+                    {
+                        self.database.took_nothing();
+                        down = Some(RecordError::Store(error.clone()));
+                    }
                     told |= news;
                     answer(vec![entry], vec![result]);
                 }
