@@ -69,7 +69,7 @@ impl Log {
             store::StoreError::Row { .. } => {
                 Failure::from("no gateway has run on the database of DATABASE_URL yet")
             }
-            store::StoreError::Database(_) => Failure::from(error),
+            store::StoreError::Database(_) | store::StoreError::LogHeld(_) => Failure::from(error),
         })?;
         if key.is_some() && head.mode != Mode::Live.as_str() {
             // As `serve` does: invented and real accounts are never mixed.

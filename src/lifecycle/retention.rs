@@ -204,7 +204,7 @@ async fn trim_facts(database: &Database, before: Time, now: Time) -> Result<u64,
     accounts.sort();
     accounts.dedup();
     // Locked as the writer locks, in its order: what is unlinked meanwhile is forgotten here, too.
-    let states = store::load_for_update(&tx, &accounts, now).await?;
+    let states = store::load_for_update(&tx, &accounts, now, store::Locked::Wait).await?.states;
     let sessions = store::links::load_for_update(&tx, &links).await?;
     let numbers: Vec<_> = old.iter().map(|(seq, _)| *seq).collect();
     let facts = store::facts_of_numbers(&tx, &numbers).await?;

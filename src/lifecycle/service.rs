@@ -66,7 +66,9 @@ impl RecordError {
         match self {
             Self::Busy => true,
             Self::ReferenceInUse | Self::KeyReused => false,
-            Self::Store(error) => error.is_of_database() || error.is_conflict(),
+            Self::Store(error) => {
+                error.is_of_database() || error.is_conflict() || error.is_locked()
+            }
         }
     }
 }
@@ -231,7 +233,8 @@ impl Lifecycle {
     ) -> Result<Written, RecordError> {
         let (reply, answer) = oneshot::channel();
         // A full queue is refused at once: Mono tries again, and memory stays bounded.
-        self.queue.try_send(Entry { delivery, news, reply }).map_err(|_| RecordError::Busy)?;
+        let entry = Entry { delivery, news, reply, locked_since: None };
+        self.queue.try_send(entry).map_err(|_| RecordError::Busy)?;
         answer.await.map_err(|_| RecordError::Busy)?
     }
 

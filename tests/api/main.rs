@@ -22,6 +22,7 @@ mod jobs;
 mod leftovers;
 mod limits;
 mod link;
+mod locked;
 mod log;
 mod mishap;
 mod raw;

@@ -7,7 +7,7 @@ use sea_orm::{
     ColumnTrait as _, Condition, ConnectionTrait, DbBackend, EntityTrait as _, PaginatorTrait as _,
     QueryFilter as _, QueryOrder as _, QuerySelect as _,
     entity::prelude::*,
-    sea_query::OnConflict,
+    sea_query::{LockBehavior, LockType, OnConflict},
 };
 
 use super::{StoreError, owners, sessions};
@@ -82,8 +82,26 @@ pub async fn load(
     Ok(with_sessions(db, rows).await?.into_iter().collect())
 }
 
-/// The same, locked until the transaction ends, in the order of their ids. Unknown ones are
-/// created, so that there is a row to lock.
+/// What is done about rows that somebody else has locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Locked {
+    /// They are left out.
+    LeaveOut,
+    /// They are waited for.
+    Wait,
+}
+
+/// Accounts that are locked until the transaction ends.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// Their states; an account that the gateway does not know is absent, or empty.
+    pub states: BTreeMap<AccountId, AccountState>,
+    /// The accounts whose rows somebody else has locked.
+    pub locked: BTreeSet<AccountId>,
+}
+
+/// The states of these accounts, locked until the transaction ends, in the order of their ids.
+/// Unknown ones are created, so that there is a row to lock.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -91,15 +109,22 @@ pub async fn load_for_update(
     db: &impl ConnectionTrait,
     accounts: &[AccountId],
     now: Time,
-) -> Result<BTreeMap<AccountId, AccountState>, StoreError> {
+    locked: Locked,
+) -> Result<Loaded, StoreError> {
     // SQLite has one writer: its transaction is the lock.
     if db.get_database_backend() == DbBackend::Sqlite {
-        return load(db, accounts).await;
+        return Ok(Loaded { states: load(db, accounts).await?, locked: BTreeSet::new() });
     }
     // Missing rows come first and in one order, then all are locked at once and in one order: two
     // replicas that want the same rows queue up instead of blocking each other.
-    let ids = row::Entity::find().filter(is_one_of(accounts)).all(db).await?;
-    let known: BTreeSet<&str> = ids.iter().map(|row| row.account_id.as_str()).collect();
+    let ids = row::Entity::find()
+        .select_only()
+        .column(row::Column::AccountId)
+        .filter(is_one_of(accounts))
+        .into_tuple::<String>()
+        .all(db)
+        .await?;
+    let known: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
     let missing: BTreeSet<_> = accounts.iter().filter(|id| !known.contains(id.as_str())).collect();
     if !missing.is_empty() {
         let empty = AccountState::default();
@@ -110,13 +135,27 @@ pub async fn load_for_update(
             .exec_without_returning(db)
             .await?;
     }
-    let rows = row::Entity::find()
-        .filter(is_one_of(accounts))
-        .order_by_asc(row::Column::AccountId)
-        .lock_exclusive()
-        .all(db)
-        .await?;
-    Ok(with_sessions(db, rows).await?.into_iter().collect())
+    let find = row::Entity::find().filter(is_one_of(accounts)).order_by_asc(row::Column::AccountId);
+    let find = match locked {
+        Locked::LeaveOut => find.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked),
+        Locked::Wait => find.lock_exclusive(),
+    };
+    let rows = find.all(db).await?;
+    let mine: BTreeSet<&str> = rows.iter().map(|row| row.account_id.as_str()).collect();
+    let locked = accounts.iter().filter(|id| !mine.contains(id.as_str())).cloned().collect();
+    Ok(Loaded { states: with_sessions(db, rows).await?.into_iter().collect(), locked })
+}
+
+/// From here on this transaction waits for what others have locked only for as long as a commit of
+/// theirs should take.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn wait_briefly(db: &impl ConnectionTrait) -> Result<(), StoreError> {
+    if db.get_database_backend() == DbBackend::Postgres {
+        db.execute_unprepared("SET LOCAL lock_timeout = '100ms'").await?;
+    }
+    Ok(())
 }
 
 /// Writes these states, new or not, and whose the accounts are. `before` is what was there.

@@ -219,7 +219,8 @@ pub async fn head(db: &impl ConnectionTrait) -> Result<Head, StoreError> {
 /// [`StoreError`].
 pub async fn lock_log(db: &impl ConnectionTrait) -> Result<(), StoreError> {
     if db.get_database_backend() == DbBackend::Postgres {
-        db.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({LOG_LOCK})")).await?;
+        let lock = format!("SELECT pg_advisory_xact_lock({LOG_LOCK})");
+        db.execute_unprepared(&lock).await.map_err(StoreError::LogHeld)?;
     }
     Ok(())
 }

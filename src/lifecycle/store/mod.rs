@@ -17,8 +17,8 @@ mod sessions;
 use sea_orm::DbErr;
 
 pub use accounts::{
-    AccountFilter, AccountPage, claim, ids_after as account_ids_after, list, load, load_for_update,
-    next_deadlines, release, same_bank_account, save,
+    AccountFilter, AccountPage, Loaded, Locked, claim, ids_after as account_ids_after, list, load,
+    load_for_update, next_deadlines, release, same_bank_account, save, wait_briefly,
 };
 pub use facts::{
     FactRow, LoggedFact, Told, append_facts, facts_about, facts_of_numbers, facts_since,
@@ -46,6 +46,9 @@ pub enum StoreError {
     /// The database failed.
     #[error("the database failed")]
     Database(#[from] DbErr),
+    /// Nobody can append to the log: somebody keeps it locked.
+    #[error("the log of changes is kept locked by somebody else")]
+    LogHeld(#[source] DbErr),
     /// A row that no version of this gateway writes.
     #[error("row {id} of {table} fits no state: {why}")]
     Row {
@@ -79,12 +82,19 @@ impl StoreError {
         unique || self.code().is_some_and(|code| matches!(code.as_str(), "40P01" | "40001"))
     }
 
+    /// Whether somebody else kept a row locked for longer than it was waited for.
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        self.code().is_some_and(|code| code == "55P03")
+    }
+
     /// Whether it is the database that fails, and not what was asked of it: then everything else
     /// fails as well, and trying one after the other only takes long.
     #[must_use]
     pub fn is_of_database(&self) -> bool {
         match (self, self.code()) {
             (Self::Row { .. }, _) => false,
+            (Self::LogHeld(_), _) => true,
             // Nothing was answered at all.
             (Self::Database(_), None) => true,
             (Self::Database(_), Some(code)) => {
@@ -92,8 +102,8 @@ impl StoreError {
                 let sqlite = code.parse().is_ok_and(|code: u32| {
                     code < 65_536 && matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14)
                 });
-                // PostgreSQL: connection, resources, operator, system; a lock that took too long.
-                let classes = ["08", "53", "57", "58", "55P03", "25006"];
+                // PostgreSQL: connection, resources, operator, system; read-only.
+                let classes = ["08", "53", "57", "58", "25006"];
                 let postgres =
                     code.len() == 5 && classes.iter().any(|class| code.starts_with(class));
                 if code.len() == 5 { postgres } else { sqlite }

@@ -1,7 +1,9 @@
 //! The only task that writes: takes whatever is waiting, folds it, and commits it as one
-//! transaction. If a batch fails because of something in it, each of its entries is tried alone;
-//! if the database fails, all of them are refused at once.
+//! transaction. If a batch fails because of something in it, it is divided until that stands alone;
+//! if the database fails, all of it is refused at once. What is about an account whose row
+//! somebody else keeps locked is left out and tried again, so that it holds up nobody else.
 
+mod division;
 mod erasing;
 mod linking;
 mod replays;
@@ -14,7 +16,10 @@ use std::{
 };
 
 use sea_orm::DatabaseTransaction;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::{
+    sync::{Notify, mpsc, oneshot},
+    time::Instant,
+};
 
 use super::{
     AccountState, Change, Subject,
@@ -24,7 +29,7 @@ use super::{
     link::{LinkFact, LinkSession},
     service::{RecordError, Recorded, RecordedLink},
     session::Session,
-    store::{self, Delivery, FactRow, JobRows, Outcome, StoreError, keys::Known},
+    store::{self, Delivery, FactRow, JobRows, Locked, Outcome, StoreError, keys::Known},
 };
 use crate::{
     clock::Time,
@@ -41,8 +46,11 @@ const BATCH: usize = 500;
 /// How long waking the replicas may take.
 const WAKE_WITHIN: Duration = Duration::from_secs(1);
 
-/// How often an entry is tried alone: somebody else may have been faster once.
-const TRIES: usize = 3;
+/// How long an entry waits for the row of its account while somebody else keeps it locked, and how
+/// long the writer rests before it tries again if there is nothing else to do. Mono waits for an
+/// answer for 10 s.
+const LOCKED_FOR: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// What an entry tells.
 #[derive(Clone, Debug)]
@@ -58,6 +66,8 @@ pub(super) struct Entry {
     pub(super) delivery: Option<(Delivery, Outcome)>,
     pub(super) news: Option<News>,
     pub(super) reply: oneshot::Sender<Result<Written, RecordError>>,
+    /// Since when it waits for its account's row.
+    pub(super) locked_since: Option<Instant>,
 }
 
 /// What became of an entry.
@@ -80,94 +90,92 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) async fn run(self, mut entries: mpsc::Receiver<Entry>) {
+        // Begins with what was left out: of one account, what came first is written first.
         let mut batch = Vec::with_capacity(BATCH);
         loop {
+            let left_out = batch.len();
             tokio::select! {
                 biased;
                 () = self.closing.notified() => entries.close(),
                 taken = entries.recv_many(&mut batch, BATCH) => {
-                    if taken == 0 {
+                    if taken == 0 && left_out == 0 {
                         return;
                     }
-                    self.take(std::mem::replace(&mut batch, Vec::with_capacity(BATCH))).await;
+                    if taken == 0 {
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                    batch = self.take(std::mem::replace(&mut batch, Vec::with_capacity(BATCH))).await;
+                }
+                () = tokio::time::sleep(PAUSE), if left_out > 0 => {
+                    batch = self.take(std::mem::take(&mut batch)).await;
                 }
             }
         }
     }
 
-    /// Writes a batch, answers everybody in it, and wakes the replicas if there is news.
-    async fn take(&self, batch: Vec<Entry>) {
-        let together: Vec<&Entry> = batch.iter().collect();
-        let told = match self.write(&together).await {
-            Ok((results, told)) => {
-                answer(batch, results);
-                told
-            }
+    /// Writes a batch, answers those of it that are written or refused, wakes the replicas if there
+    /// is news, and gives back those that are to be tried again.
+    async fn take(&self, batch: Vec<Entry>) -> Vec<Entry> {
+        let (mut left_out, told) = match self.write(&batch, Locked::LeaveOut).await {
+            Ok((results, told)) => (answer(batch, results), told),
             Err(error) if error.is_of_database() => {
-                self.database.took_nothing();
-                tracing::error!(cause = %chain(&error), entries = batch.len(), "the database takes nothing");
-                let error = RecordError::Store(Arc::new(error));
-                let results = batch.iter().map(|_| Err(error.clone())).collect();
-                answer(batch, results);
-                false
+                self.refuse(batch, error);
+                (Vec::new(), false)
             }
             Err(error) => {
-                tracing::warn!(cause = %chain(&error), entries = batch.len(), "a batch failed; trying each of its entries alone");
-                let mut told = false;
-                let mut down: Option<RecordError> = None;
-                for entry in batch {
-                    // Once it is the database that fails, trying the others only takes long.
-                    let (result, news) = match &down {
-                        Some(error) => (Err(error.clone()), false),
-                        None => self.write_alone(&entry).await,
-                    };
-                    if let Err(RecordError::Store(error)) = &result
-                        && error.is_of_database()
-                        && down.is_none()
-                    {
-                        self.database.took_nothing();
-                        down = Some(RecordError::Store(error.clone()));
-                    }
-                    told |= news;
-                    answer(vec![entry], vec![result]);
-                }
-                told
+                tracing::warn!(cause = %chain(&error), entries = batch.len(), "a batch failed; dividing it");
+                self.divide(batch).await
             }
         };
         if told {
-            // What was written is answered for by now; news may come late, and not hold up others.
-            match tokio::time::timeout(WAKE_WITHIN, self.bus.publish()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => {
-                    tracing::warn!(cause = %chain(&error), "news will wait for the periodic read");
+            self.wake().await;
+        }
+        if !left_out.is_empty() {
+            // Mostly it is another replica's, which needs it for as long as a commit takes.
+            match self.write(&left_out, Locked::Wait).await {
+                Ok((results, told)) => {
+                    left_out = answer(left_out, results);
+                    if told {
+                        self.wake().await;
+                    }
                 }
-                Err(_) => tracing::warn!("news will wait for the periodic read"),
+                Err(error) => {
+                    tracing::debug!(cause = %chain(&error), "an account's row is still locked");
+                }
             }
         }
+        wait_or_refuse(left_out)
     }
 
-    async fn write_alone(&self, entry: &Entry) -> (Result<Written, RecordError>, bool) {
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            match self.write(&[entry]).await {
-                Ok((mut results, told)) => {
-                    return (results.pop().unwrap_or(Err(RecordError::Busy)), told);
-                }
-                // Another replica wrote at the same time: now it can be seen.
-                Err(error) if error.is_conflict() && tries < TRIES => {}
-                Err(error) => {
-                    tracing::error!(cause = %chain(&error), "a fact could not be written");
-                    return (Err(RecordError::Store(Arc::new(error))), false);
-                }
+    /// Refuses all of these: the database takes nothing.
+    fn refuse(&self, entries: Vec<Entry>, error: StoreError) {
+        self.database.took_nothing();
+        tracing::error!(cause = %chain(&error), entries = entries.len(), "the database takes nothing");
+        let error = RecordError::Store(Arc::new(error));
+        let results = entries.iter().map(|_| Some(Err(error.clone()))).collect();
+        answer(entries, results);
+    }
+
+    /// Tells everybody that there is news. What was written is answered for by then: news may come
+    /// late, and not hold up others.
+    async fn wake(&self) {
+        match tokio::time::timeout(WAKE_WITHIN, self.bus.publish()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(cause = %chain(&error), "news will wait for the periodic read");
             }
+            Err(_) => tracing::warn!("news will wait for the periodic read"),
         }
     }
 
     /// Writes these entries in one transaction. Beside what became of each: is there news?
-    async fn write(&self, entries: &[&Entry]) -> Result<(Results, bool), StoreError> {
+    async fn write(
+        &self,
+        entries: &[Entry],
+        locked: Locked,
+    ) -> Result<(Results, bool), StoreError> {
         let transaction = self.database.begin().await?;
-        match write_in(&transaction, entries, &self.keys).await {
+        match write_in(&transaction, entries, &self.keys, locked).await {
             Ok(written) => {
                 self.database.commit(transaction).await?;
                 Ok(written)
@@ -182,37 +190,73 @@ impl Writer {
     }
 }
 
-fn answer(batch: Vec<Entry>, results: Vec<Result<Written, RecordError>>) {
+/// Answers everybody who is written or refused, and gives back the others.
+fn answer(batch: Vec<Entry>, results: Results) -> Vec<Entry> {
+    let mut left_out = Vec::new();
     for (entry, result) in batch.into_iter().zip(results) {
-        // Whoever brought it may have gone; it is written all the same.
-        let _ = entry.reply.send(result);
+        match result {
+            // Whoever brought it may have gone; it is written all the same.
+            Some(result) => drop(entry.reply.send(result)),
+            None => left_out.push(entry),
+        }
     }
+    left_out
 }
 
-type Results = Vec<Result<Written, RecordError>>;
+/// Refuses those that have waited for long enough. The others are tried again.
+fn wait_or_refuse(mut left_out: Vec<Entry>) -> Vec<Entry> {
+    let now = Instant::now();
+    for entry in &mut left_out {
+        entry.locked_since.get_or_insert(now);
+    }
+    let has_waited = |entry: &mut Entry| {
+        entry.locked_since.is_some_and(|since| now.duration_since(since) >= LOCKED_FOR)
+    };
+    for entry in left_out.extract_if(.., has_waited) {
+        let account = entry.fact().map(|fact| fact.account.to_string());
+        tracing::error!(account, "somebody keeps the account's row locked; news of it is refused");
+        let _ = entry.reply.send(Err(RecordError::Busy));
+    }
+    left_out
+}
+
+/// What became of each entry; nothing of those that were left out.
+type Results = Vec<Option<Result<Written, RecordError>>>;
 
 async fn write_in(
     db: &DatabaseTransaction,
-    entries: &[&Entry],
+    entries: &[Entry],
     keys: &DataKeys,
+    locked: Locked,
 ) -> Result<(Results, bool), StoreError> {
-    let now = entries.iter().filter_map(|entry| entry.at()).max().unwrap_or_default();
+    let now = entries.iter().filter_map(Entry::at).max().unwrap_or_default();
     let accounts: BTreeSet<AccountId> =
         entries.iter().filter_map(|entry| Some(entry.fact()?.account.clone())).collect();
     let accounts: Vec<_> = accounts.into_iter().collect();
+    if locked == Locked::Wait {
+        store::wait_briefly(db).await?;
+    }
     let before = if accounts.is_empty() {
-        BTreeMap::new()
+        store::Loaded::default()
     } else {
-        store::load_for_update(db, &accounts, now).await?
+        store::load_for_update(db, &accounts, now, locked).await?
     };
+    let is_taken =
+        |entry: &&Entry| entry.fact().is_none_or(|fact| !before.locked.contains(&fact.account));
+    let taken: Vec<&Entry> = entries.iter().filter(is_taken).collect();
     // Links behind accounts, always: two replicas that want the same rows queue up.
-    let links = linking::load(db, entries, now, &before).await?;
+    let links = linking::load(db, &taken, now, &before.states).await?;
     // Looked for behind the locks: what another replica is writing is there by then.
-    let copies = copies(db, entries).await?;
-    let mut batch = Batch::new(&before, &links);
+    let copies = copies(db, &taken).await?;
+    let mut batch = Batch::new(&before.states, &links);
     let mut results = Vec::with_capacity(entries.len());
-    for (entry, copy) in entries.iter().zip(copies) {
-        results.push(batch.take(db, entry, copy).await?);
+    let mut copies = copies.into_iter();
+    for entry in entries {
+        let copy = if is_taken(&entry) { copies.next() } else { None };
+        results.push(match copy {
+            Some(copy) => Some(batch.take(db, entry, copy).await?),
+            None => None,
+        });
     }
     batch.save(db, now, keys).await?;
     Ok((results, !batch.changes.is_empty()))
