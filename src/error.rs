@@ -165,6 +165,15 @@ impl ApiError {
         }
     }
 
+    /// What the gateway needs is away for a moment, as its database may be: the caller sees that it
+    /// is worth trying again, the log has the cause.
+    #[must_use]
+    pub fn away(error: impl Error + Send + Sync + 'static) -> Self {
+        let text = "the gateway's database cannot be used at the moment; try again in a second";
+        let away = Self::new(ErrorCode::Overloaded, text).after_ms(Some(1000));
+        Self { cause: Some(Arc::new(error)), ..away }
+    }
+
     /// The same, saying when it is worth trying again.
     #[must_use]
     pub fn after_ms(mut self, retry_after_ms: Option<u64>) -> Self {

@@ -246,7 +246,7 @@ impl Loader<AccountId> for StateLoader {
     type Error = ApiError;
 
     async fn load(&self, ids: &[AccountId]) -> Result<HashMap<AccountId, Self::Value>> {
-        let states = self.0.lifecycle().states(ids).await.map_err(ApiError::hidden)?;
+        let states = self.0.lifecycle().states(ids).await.map_err(ApiError::from)?;
         Ok(states.into_iter().map(|(id, state)| (id, Arc::new(state))).collect())
     }
 }
@@ -327,7 +327,7 @@ impl Loader<ReauthId> for SessionLoader {
     type Error = ApiError;
 
     async fn load(&self, ids: &[ReauthId]) -> Result<HashMap<ReauthId, Self::Value>> {
-        let sessions = self.0.lifecycle().sessions(ids).await.map_err(ApiError::hidden)?;
+        let sessions = self.0.lifecycle().sessions(ids).await.map_err(ApiError::from)?;
         Ok(sessions.into_iter().map(|session| (session.id, Arc::new(session))).collect())
     }
 }
@@ -344,7 +344,7 @@ impl Loader<AccountId> for OwnedLoader {
 
     async fn load(&self, ids: &[AccountId]) -> Result<HashMap<AccountId, ()>> {
         let lifecycle = self.accounts.lifecycle();
-        let owned = lifecycle.owned(&self.caller, ids).await.map_err(ApiError::hidden)?;
+        let owned = lifecycle.owned(&self.caller, ids).await.map_err(ApiError::from)?;
         Ok(owned.into_iter().map(|id| (id, ())).collect())
     }
 }
@@ -365,7 +365,7 @@ impl Loader<String> for AlikeLoader {
         let shared = |accounts: Vec<(AccountId, AccountState)>| {
             Arc::new(accounts.into_iter().map(|(id, state)| (id, Arc::new(state))).collect())
         };
-        let alike = alike.map_err(ApiError::hidden)?.into_iter();
+        let alike = alike.map_err(ApiError::from)?.into_iter();
         Ok(alike.map(|(digest, accounts)| (digest, shared(accounts))).collect())
     }
 }

@@ -125,7 +125,7 @@ impl From<JobError> for ApiError {
             JobError::Mono(error) => error.into(),
             JobError::Stopped => Self::shown(ErrorCode::UpstreamUnavailable, &error),
             JobError::Busy => Self::shown(ErrorCode::Overloaded, &error).after_ms(Some(1000)),
-            JobError::Store(_) => Self::hidden(error),
+            JobError::Store(error) => error.into(),
         }
     }
 }

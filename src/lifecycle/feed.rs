@@ -132,23 +132,36 @@ impl Feed {
         loop {
             // Waking is not news, so being woken once for many changes is as good as once for each.
             let _ = tokio::time::timeout(PERIOD, bus.woken()).await;
-            loop {
-                match store::changes_after(self.database.reader(), position, PAGE).await {
-                    Ok(Piece { through: None, .. }) => break,
-                    Ok(Piece { changes, through: Some(through) }) => {
-                        position = through;
-                        for change in changes {
-                            self.hand_out(Arc::new(change));
-                        }
-                    }
-                    Err(error) => {
-                        tracing::error!(cause = %crate::error::chain(&error), "the log of changes cannot be read; trying again");
-                        break;
-                    }
+            match self.go_on(&mut position).await {
+                Ok(()) => {}
+                Err(error) => {
+                    tracing::error!(cause = %crate::error::chain(&error), "the log of changes cannot be read; trying again");
                 }
             }
             self.forget_idle();
             metrics::gauge!("mono_gateway_feed_listeners").set(self.listeners() as f64);
+        }
+    }
+
+    /// Hands out what lies behind `position`, to the end of the log.
+    async fn go_on(&self, position: &mut i64) -> Result<(), StoreError> {
+        let db = self.database.reader();
+        loop {
+            if self.listeners() == 0 {
+                let last = store::last_change(db).await?;
+                // Whoever attaches from now on reads the log first, and finds all of this there; for
+                // whoever came while its end was looked for, it is read below.
+                if self.listeners() == 0 {
+                    *position = last.unwrap_or(*position).max(*position);
+                    return Ok(());
+                }
+            }
+            let Piece { changes, through } = store::changes_after(db, *position, PAGE).await?;
+            let Some(through) = through else { return Ok(()) };
+            *position = through;
+            for change in changes {
+                self.hand_out(Arc::new(change));
+            }
         }
     }
 

@@ -479,7 +479,7 @@ pub async fn find_link(ctx: &Context<'_>, id: &str) -> Result<Option<LinkSession
 /// `INTERNAL` if the database fails.
 pub async fn find_by_id(loaders: &Loaders, id: LinkId) -> Result<Option<LinkSession>> {
     let lifecycle = loaders.sources().accounts.lifecycle();
-    let session = lifecycle.link(id).await.map_err(ApiError::hidden)?;
+    let session = lifecycle.link(id).await.map_err(ApiError::from)?;
     let theirs = session.filter(|session| session.is_seen_by(loaders.caller()));
     Ok(theirs.map(|session| LinkSession::new(session, loaders.clone())))
 }

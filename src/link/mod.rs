@@ -109,7 +109,7 @@ impl From<LinkError> for ApiError {
             LinkError::Mono(error) => error.into(),
             LinkError::Stopping => Self::shown(ErrorCode::Overloaded, &error),
             LinkError::Busy => Self::shown(ErrorCode::Overloaded, &error).after_ms(Some(1000)),
-            LinkError::Store(_) => Self::hidden(error),
+            LinkError::Store(error) => error.into(),
         }
     }
 }

@@ -83,7 +83,7 @@ impl From<ReauthError> for ApiError {
             }
             ReauthError::Mono(error) => error.into(),
             ReauthError::Busy => Self::shown(ErrorCode::Overloaded, &error).after_ms(Some(1000)),
-            ReauthError::Store(_) => Self::hidden(error),
+            ReauthError::Store(error) => error.into(),
         }
     }
 }

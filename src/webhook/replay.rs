@@ -83,7 +83,8 @@ impl From<ReplayError> for ApiError {
                 Self::shown(ErrorCode::BadUserInput, &error)
             }
             ReplayError::Busy => Self::shown(ErrorCode::Overloaded, &error).after_ms(Some(1000)),
-            ReplayError::BodyDamaged(_) | ReplayError::Store(_) => Self::hidden(error),
+            ReplayError::BodyDamaged(_) => Self::hidden(error),
+            ReplayError::Store(error) => error.into(),
         }
     }
 }

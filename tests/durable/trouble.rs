@@ -127,7 +127,11 @@ impl Trouble {
             "redirectUrl": "https://app.example.test/back" });
         let answer = self.gateway.ask(query, json!({ "input": input })).await.unwrap();
         assert!(answer["data"]["initiateLink"].is_null(), "{answer}");
-        assert!(answer["errors"][0]["extensions"]["code"].is_string(), "{answer}");
+        // Whoever asks is told that trying again is worth it, and when.
+        let extensions = &answer["errors"][0]["extensions"];
+        assert_eq!(extensions["code"], "OVERLOADED", "{answer}");
+        assert_eq!(extensions["retryable"], true, "{answer}");
+        assert_eq!(extensions["retryAfterMs"], 1000, "{answer}");
     }
 }
 

@@ -141,7 +141,7 @@ impl AccountQuery {
         let page = lifecycle
             .list(loaders.caller(), &filter, after.as_ref(), first)
             .await
-            .map_err(ApiError::hidden)?;
+            .map_err(ApiError::from)?;
         let mut nodes = Vec::with_capacity(page.accounts.len());
         for (id, state) in page.accounts {
             let state = Arc::new(state);

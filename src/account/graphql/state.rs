@@ -128,7 +128,7 @@ impl ReauthState {
         let account = &self.account;
         let lifecycle = account.loaders.sources().accounts.lifecycle();
         let mut sessions =
-            lifecycle.sessions_of(&account.id, after, first + 1).await.map_err(ApiError::hidden)?;
+            lifecycle.sessions_of(&account.id, after, first + 1).await.map_err(ApiError::from)?;
         let has_next_page = sessions.len() as u64 > first;
         sessions.truncate(usize::try_from(first).unwrap_or(usize::MAX));
         Ok(ReauthSessionConnection::new(sessions, has_next_page, &account.loaders))

@@ -116,7 +116,7 @@ pub(super) async fn follow(
         Some(subject) if snapshot && after.is_none() => {
             as_it_stands(&loaders, topic, subject).await?
         }
-        Some(_) | None => (None, feed.head().await.map_err(ApiError::hidden)?),
+        Some(_) | None => (None, feed.head().await.map_err(ApiError::from)?),
     };
     // Whoever is counted as a listener has its place: a listener reads the log from there before
     // it hears what is handed out, so nothing falls between.
@@ -174,17 +174,17 @@ async fn as_it_stands(
     match subject {
         Subject::Account(account) => {
             if !loaders.may_see(account).await? {
-                return Ok((None, lifecycle.feed().head().await.map_err(ApiError::hidden)?));
+                return Ok((None, lifecycle.feed().head().await.map_err(ApiError::from)?));
             }
             let read = lifecycle.feed().state_at(account).await;
-            let (state, head) = read.map_err(ApiError::hidden)?;
+            let (state, head) = read.map_err(ApiError::from)?;
             let known = state.filter(|state| !state.unlinked);
             Ok((known.and_then(|state| of_account(topic, &state)), head))
         }
         Subject::Link(link) => {
             // The place first: what moves between the two is told twice, and never not at all.
-            let head = lifecycle.feed().head().await.map_err(ApiError::hidden)?;
-            let session = lifecycle.link(*link).await.map_err(ApiError::hidden)?;
+            let head = lifecycle.feed().head().await.map_err(ApiError::from)?;
+            let session = lifecycle.link(*link).await.map_err(ApiError::from)?;
             let theirs = |session: &LinkSession| session.is_seen_by(loaders.caller());
             Ok((
                 session.filter(theirs).map(|session| session.as_change(ChangeCause::Mutation)),

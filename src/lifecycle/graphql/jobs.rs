@@ -51,7 +51,7 @@ impl JobChange {
     async fn job(&self) -> Fallible<Job> {
         let Some(Change::Job { job, .. }) = self.0.change else { return None };
         let lifecycle = self.0.loaders.sources().accounts.lifecycle();
-        let found = lifecycle.job(job).await.map_err(ApiError::hidden).transpose()?;
+        let found = lifecycle.job(job).await.map_err(ApiError::from).transpose()?;
         Some(found.map(|job| Job::new(job, self.0.loaders.clone())))
     }
 

@@ -10,7 +10,11 @@ use sea_orm::{
     sea_query::{LockBehavior, LockType, OnConflict},
 };
 
-use super::{StoreError, owners, sessions};
+use super::{
+    StoreError,
+    many::{filled, portions},
+    owners, sessions,
+};
 use crate::{
     caller::{Caller, Reach},
     clock::{Time, from_ms},
@@ -130,10 +134,12 @@ pub async fn load_for_update(
         let empty = AccountState::default();
         let fresh: Result<Vec<_>, _> =
             missing.into_iter().map(|id| active(id, &empty, now)).collect();
-        row::Entity::insert_many(fresh?)
-            .on_conflict(OnConflict::column(row::Column::AccountId).do_nothing().to_owned())
-            .exec_without_returning(db)
-            .await?;
+        for portion in portions(fresh?) {
+            row::Entity::insert_many(portion)
+                .on_conflict(OnConflict::column(row::Column::AccountId).do_nothing().to_owned())
+                .exec_without_returning(db)
+                .await?;
+        }
     }
     let find = row::Entity::find().filter(is_one_of(accounts)).order_by_asc(row::Column::AccountId);
     let find = match locked {
@@ -175,24 +181,26 @@ pub async fn save(
         owners::save(db, id, before.get(*id), state).await?;
     }
     let rows: Result<Vec<_>, _> = states.iter().map(|(id, state)| active(id, state, now)).collect();
-    row::Entity::insert_many(rows?)
-        .on_conflict(
-            OnConflict::column(row::Column::AccountId)
-                .update_columns([
-                    row::Column::Unlinked,
-                    row::Column::DataStatus,
-                    row::Column::ReauthRequired,
-                    row::Column::Version,
-                    row::Column::State,
-                    row::Column::SessionId,
-                    row::Column::NextDeadlineAt,
-                    row::Column::UpdatedAt,
-                    row::Column::BankAccount,
-                ])
-                .to_owned(),
-        )
-        .exec_without_returning(db)
-        .await?;
+    for portion in portions(rows?) {
+        row::Entity::insert_many(portion)
+            .on_conflict(
+                OnConflict::column(row::Column::AccountId)
+                    .update_columns([
+                        row::Column::Unlinked,
+                        row::Column::DataStatus,
+                        row::Column::ReauthRequired,
+                        row::Column::Version,
+                        row::Column::State,
+                        row::Column::SessionId,
+                        row::Column::NextDeadlineAt,
+                        row::Column::UpdatedAt,
+                        row::Column::BankAccount,
+                    ])
+                    .to_owned(),
+            )
+            .exec_without_returning(db)
+            .await?;
+    }
     Ok(())
 }
 
@@ -380,7 +388,7 @@ fn unclaimed(now: Time) -> Condition {
 }
 
 fn is_one_of(accounts: &[AccountId]) -> Expr {
-    row::Column::AccountId.is_in(accounts.iter().map(AccountId::as_str))
+    row::Column::AccountId.is_in(filled(accounts.iter().map(AccountId::as_str)))
 }
 
 fn active(id: &AccountId, state: &AccountState, now: Time) -> Result<row::ActiveModel, StoreError> {

@@ -6,7 +6,7 @@ use sea_orm::{
     QueryOrder as _, QuerySelect as _,
 };
 
-use super::{StoreError, links};
+use super::{StoreError, links, many::portions};
 use crate::{
     clock::Time,
     ids::{AccountId, EventId},
@@ -122,7 +122,9 @@ pub async fn append_facts(db: &impl ConnectionTrait, facts: &[FactRow]) -> Resul
         webhook_event_id: Set(row.delivery.map(|id| id.to_string())),
         at: Set(row.at.timestamp_millis()),
     });
-    fact_row::Entity::insert_many(rows).exec_without_returning(db).await?;
+    for portion in portions(rows) {
+        fact_row::Entity::insert_many(portion).exec_without_returning(db).await?;
+    }
     Ok(())
 }
 

@@ -9,7 +9,13 @@ use sea_orm::{
     sea_query::{Expr, Query},
 };
 
-use super::{StoreError, accounts::time, checkpoints, facts, owners};
+use super::{
+    StoreError,
+    accounts::time,
+    checkpoints, facts,
+    many::{filled, portions},
+    owners,
+};
 use crate::{
     clock::Time,
     error::chain,
@@ -201,15 +207,22 @@ pub async fn head(db: &impl ConnectionTrait) -> Result<Head, StoreError> {
         .one(db)
         .await?
         .ok_or_else(|| StoreError::row("log_meta", 1, "it is missing"))?;
+    let last = last_change(db).await?.unwrap_or(meta.trimmed_through);
+    Ok(Head { epoch: meta.epoch, mode: meta.mode, last, trimmed_through: meta.trimmed_through })
+}
+
+/// The number of the last change that is in the log, if there is one.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn last_change(db: &impl ConnectionTrait) -> Result<Option<i64>, StoreError> {
     let last = change::Entity::find()
         .select_only()
         .column_as(change::Column::Seq.max(), "last")
         .into_tuple::<Option<i64>>()
         .one(db)
-        .await?
-        .flatten()
-        .unwrap_or(meta.trimmed_through);
-    Ok(Head { epoch: meta.epoch, mode: meta.mode, last, trimmed_through: meta.trimmed_through })
+        .await?;
+    Ok(last.flatten())
 }
 
 /// Holds everybody else back from appending until this transaction ends: a number that is drawn
@@ -256,7 +269,9 @@ pub async fn append_changes(
             })
         })
         .collect();
-    change::Entity::insert_many(rows?).exec_without_returning(db).await?;
+    for portion in portions(rows?) {
+        change::Entity::insert_many(portion).exec_without_returning(db).await?;
+    }
     Ok(())
 }
 
@@ -274,7 +289,7 @@ pub async fn known_event_ids(
     let known = delivery::Entity::find()
         .select_only()
         .column(delivery::Column::MonoEventId)
-        .filter(delivery::Column::MonoEventId.is_in(ids.iter().copied()))
+        .filter(delivery::Column::MonoEventId.is_in(filled(ids.iter().copied())))
         .into_tuple::<Option<String>>()
         .all(db)
         .await?;
@@ -307,7 +322,9 @@ pub async fn save_deliveries(
         received_at: Set(delivery.received_at.timestamp_millis()),
         replay_of: Set(delivery.replay_of.map(|id| id.to_string())),
     });
-    delivery::Entity::insert_many(rows).exec_without_returning(db).await?;
+    for portion in portions(rows) {
+        delivery::Entity::insert_many(portion).exec_without_returning(db).await?;
+    }
     Ok(())
 }
 

@@ -11,10 +11,15 @@ mod jobs;
 pub mod keys;
 pub mod links;
 mod log;
+mod many;
 mod owners;
 mod sessions;
 
+use std::sync::Arc;
+
 use sea_orm::DbErr;
+
+use crate::error::ApiError;
 
 pub use accounts::{
     AccountFilter, AccountPage, Loaded, Locked, claim, ids_after as account_ids_after, list, load,
@@ -30,7 +35,7 @@ pub use jobs::{
 };
 pub use log::{
     Delivery, Head, Outcome, Piece, append_changes, begin_log, changes_after, changes_of_after,
-    forget_account, head, known_event_ids, lock_log, save_deliveries, trim_changes,
+    forget_account, head, known_event_ids, last_change, lock_log, save_deliveries, trim_changes,
     trim_deliveries,
 };
 pub use owners::owned;
@@ -59,6 +64,19 @@ pub enum StoreError {
         /// What is wrong with it.
         why: String,
     },
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Arc::new(error).into()
+    }
+}
+
+impl From<Arc<StoreError>> for ApiError {
+    fn from(error: Arc<StoreError>) -> Self {
+        let may_pass = error.is_of_database() || error.is_locked() || error.is_conflict();
+        if may_pass { Self::away(error) } else { Self::hidden(error) }
+    }
 }
 
 impl StoreError {
