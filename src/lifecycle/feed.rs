@@ -242,8 +242,19 @@ impl Feed {
                 .subscribe(),
             None => self.all.subscribe(),
         };
-        Listener { feed: self.clone(), subject, receiver, position: 0, reading: true }
+        let feed = self.clone();
+        Listener { feed, subject, receiver, position: 0, reading: true, resuming: false }
     }
+}
+
+/// What a subscriber hears next.
+#[derive(Clone, Debug)]
+pub enum Heard {
+    /// Changes, in order.
+    Changes(Vec<Arc<LoggedChange>>),
+    /// What lay behind its place was removed before it was read. The log stands here now, and what
+    /// comes behind that follows.
+    Gap(Head),
 }
 
 /// A subscriber's place in the log.
@@ -255,20 +266,29 @@ pub struct Listener {
     position: i64,
     /// The log is to be read before the queue.
     reading: bool,
+    /// It is behind by as much as a client was away: that may be removed while it is read.
+    resuming: bool,
 }
 
 impl Listener {
-    /// Begins behind this change.
+    /// Begins behind this change, the last one.
     pub fn begin_after(&mut self, seq: i64) {
         self.position = seq;
         self.reading = true;
+        self.resuming = false;
+    }
+
+    /// Begins behind this change, of whenever.
+    pub fn resume_after(&mut self, seq: i64) {
+        self.begin_after(seq);
+        self.resuming = true;
     }
 
     /// The next changes, in order, each once. Waits for one if there is none.
     ///
     /// # Errors
     /// [`StoreError`]; asking again goes on where this failed.
-    pub async fn next(&mut self) -> Result<Vec<Arc<LoggedChange>>, StoreError> {
+    pub async fn next(&mut self) -> Result<Heard, StoreError> {
         loop {
             if self.reading {
                 let db = self.feed.database.reader();
@@ -279,19 +299,27 @@ impl Listener {
                     }
                     None => Box::pin(store::changes_after(db, self.position, PAGE)).await?,
                 };
+                if self.resuming {
+                    // Asked behind the reading: what was missing then is marked as removed by now.
+                    let head = Box::pin(store::head(db)).await?;
+                    if head.trimmed_through > self.position {
+                        self.begin_after(head.last);
+                        return Ok(Heard::Gap(head));
+                    }
+                }
                 match piece.through {
                     Some(through) => self.position = through,
-                    None => self.reading = false,
+                    None => (self.reading, self.resuming) = (false, false),
                 }
                 if !piece.changes.is_empty() {
-                    return Ok(piece.changes.into_iter().map(Arc::new).collect());
+                    return Ok(Heard::Changes(piece.changes.into_iter().map(Arc::new).collect()));
                 }
                 continue;
             }
             match self.receiver.recv().await {
                 Ok(change) if change.seq > self.position => {
                     self.position = change.seq;
-                    return Ok(vec![change]);
+                    return Ok(Heard::Changes(vec![change]));
                 }
                 Ok(_) => {}
                 Err(RecvError::Lagged(_)) => {

@@ -15,7 +15,7 @@ use crate::{
     ids::ReauthId,
     lifecycle::{
         AccountState, Change, ChangeCause, DataStatus, LoggedChange, Subject,
-        feed::{BadCursor, Cursor, CursorSlot, Listener},
+        feed::{BadCursor, Cursor, CursorSlot, Heard, Listener},
         link::LinkSession,
         store::Head,
     },
@@ -58,6 +58,24 @@ pub(super) struct Told {
 }
 
 impl Told {
+    /// An event of its own, that is no change: told at this place in the log.
+    fn at(
+        head: &Head,
+        kind: ChangeKind,
+        about: Option<(Subject, Change)>,
+        loaders: &Loaders,
+    ) -> Self {
+        let (subject, change) = about.unzip();
+        Self {
+            cursor: Cursor { epoch: head.epoch.clone(), seq: head.last },
+            kind,
+            subject,
+            change,
+            at: loaders.sources().accounts.lifecycle().clock().now(),
+            loaders: loaders.fresh(),
+        }
+    }
+
     /// What caused it, if something did.
     pub(super) fn cause(&self) -> Option<ChangeCause> {
         self.change.as_ref().filter(|_| self.kind == ChangeKind::Change).map(Change::cause)
@@ -121,27 +139,18 @@ pub(super) async fn follow(
     // Whoever is counted as a listener has its place: a listener reads the log from there before
     // it hears what is handed out, so nothing falls between.
     let mut listener = feed.attach(subject.clone());
-    let mut first = VecDeque::new();
-    let now = loaders.sources().accounts.lifecycle().clock().now();
-    let at_head = Cursor { epoch: head.epoch.clone(), seq: head.last };
-    let told = |kind, subject, change| Told {
-        cursor: at_head.clone(),
-        kind,
-        subject,
-        change,
-        at: now,
-        loaders: loaders.fresh(),
-    };
+    let is_kept = after.as_ref().map(|cursor| is_kept(cursor, &head));
     match after {
-        Some(cursor) if is_kept(&cursor, &head) => listener.begin_after(cursor.seq),
-        Some(_) => {
-            listener.begin_after(head.last);
-            first.push_back(told(ChangeKind::Resync, None, None));
-        }
-        None => listener.begin_after(head.last),
+        Some(cursor) if is_kept == Some(true) => listener.resume_after(cursor.seq),
+        Some(_) | None => listener.begin_after(head.last),
+    }
+    let mut first = VecDeque::new();
+    if is_kept == Some(false) {
+        first.push_back(Told::at(&head, ChangeKind::Resync, None, &loaders));
     }
     if let Some(standing) = standing {
-        first.push_back(told(ChangeKind::Snapshot, subject, Some(standing)));
+        let about = subject.map(|subject| (subject, standing));
+        first.push_back(Told::at(&head, ChangeKind::Snapshot, about, &loaders));
     }
     let follower = Follower {
         topic,
@@ -235,7 +244,11 @@ impl Follower {
                 return Some(told);
             }
             match self.listener.next().await {
-                Ok(changes) => {
+                Ok(Heard::Gap(head)) => {
+                    self.first.push_back(Told::at(&head, ChangeKind::Resync, None, &self.loaders));
+                    self.epoch = head.epoch;
+                }
+                Ok(Heard::Changes(changes)) => {
                     let wanted = changes.into_iter().filter(|change| self.wants(change));
                     let wanted: Vec<_> = wanted.collect();
                     self.ready.extend(wanted);
