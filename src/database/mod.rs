@@ -101,6 +101,9 @@ pub enum DatabaseError {
 /// A transaction that reads.
 pub type Moment = DatabaseTransaction;
 
+/// A transaction that writes.
+pub type Writing = DatabaseTransaction;
+
 /// An open database. Clones share its connections.
 #[derive(Clone)]
 pub struct Database {

@@ -1,7 +1,7 @@
 //! Removes what the logs have kept for long enough. What the facts that go had made of an account
 //! or a link session is left as a checkpoint, so that the state can be derived again for ever.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{
     derived::Derived,
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, Time},
-    database::Database,
+    database::{Database, Writing},
     error::chain,
     ids::{AccountId, LinkId},
 };
@@ -36,6 +36,9 @@ pub struct Removed {
     pub jobs: u64,
     /// Link sessions that had ended and led to no account.
     pub links: u64,
+    /// Of how many accounts and link sessions facts stayed, because this version cannot read what is
+    /// kept of them.
+    pub unreadable: u64,
 }
 
 impl Removed {
@@ -78,16 +81,18 @@ pub async fn run(database: Database, clock: Clock, days: u32) {
 }
 
 fn tell(removed: Removed) {
+    metrics::gauge!("mono_gateway_log_unreadable").set(removed.unreadable as f64);
     if removed == Removed::default() {
         return;
     }
-    let Removed { facts, changes, webhooks, jobs, links } = removed;
+    let Removed { facts, changes, webhooks, jobs, links, unreadable } = removed;
     tracing::info!(
         facts,
         changes,
         webhooks,
         jobs,
         links,
+        unreadable,
         "removed what the logs kept for long enough"
     );
     for (log, rows) in removed.by_log() {
@@ -101,14 +106,17 @@ fn tell(removed: Removed) {
 /// [`StoreError`]; what was removed by then stays removed, and nothing is half removed.
 pub async fn trim(database: &Database, before: Time, now: Time) -> Result<Removed, StoreError> {
     let mut removed = Removed::default();
-    // Deliveries before facts: one that is replayed is held against the facts since it came. What
-    // fails holds up nothing else, and is told at the end.
+    // What fails holds up nothing but what relies on it, and is told at the end.
     let webhooks = drained(database, &mut removed.webhooks, Step::Webhooks, before, now).await;
-    let facts = drained(database, &mut removed.facts, Step::Facts, before, now).await;
+    // Behind the deliveries: one that is replayed is held against the facts since it came.
+    let facts = match &webhooks {
+        Ok(()) => trim_facts(database, &mut removed, before, now).await,
+        Err(_) => Ok(()),
+    };
     let changes = drained(database, &mut removed.changes, Step::Changes, before, now).await;
     let jobs = drained(database, &mut removed.jobs, Step::Jobs, before, now).await;
     // Behind the facts: what became of these sessions was folded by then.
-    let links = match &facts {
+    let links = match webhooks.as_ref().and(facts.as_ref()) {
         Ok(()) => drained(database, &mut removed.links, Step::Links, before, now).await,
         Err(_) => Ok(()),
     };
@@ -124,7 +132,6 @@ pub async fn trim(database: &Database, before: Time, now: Time) -> Result<Remove
 #[derive(Clone, Copy)]
 enum Step {
     Webhooks,
-    Facts,
     Changes,
     Jobs,
     Links,
@@ -139,28 +146,14 @@ async fn drained(
     now: Time,
 ) -> Result<(), StoreError> {
     loop {
+        let tx = database.begin().await?;
         let gone = match step {
-            Step::Facts => trim_facts(database, before, now).await?,
-            Step::Links => trim_links(database, before).await?,
-            Step::Webhooks => {
-                let tx = database.begin().await?;
-                let gone = store::trim_deliveries(&tx, before, AT_ONCE).await?;
-                tx.commit().await?;
-                gone
-            }
-            Step::Changes => {
-                let tx = database.begin().await?;
-                let gone = store::trim_changes(&tx, before, AT_ONCE).await?;
-                tx.commit().await?;
-                gone
-            }
-            Step::Jobs => {
-                let tx = database.begin().await?;
-                let gone = store::trim_jobs(&tx, before, AT_ONCE).await?;
-                tx.commit().await?;
-                gone
-            }
+            Step::Webhooks => store::trim_deliveries(&tx, before, AT_ONCE).await,
+            Step::Changes => store::trim_changes(&tx, before, now, AT_ONCE).await,
+            Step::Jobs => store::trim_jobs(&tx, before, AT_ONCE).await,
+            Step::Links => trim_links(&tx, before).await,
         };
+        let gone = ended(tx, gone).await?;
         *count += gone;
         if gone == 0 {
             return Ok(());
@@ -168,31 +161,102 @@ async fn drained(
     }
 }
 
-async fn trim_links(database: &Database, before: Time) -> Result<u64, StoreError> {
-    let ended = store::links::ended_for_nothing(database.reader(), before, AT_ONCE).await?;
-    if ended.is_empty() {
-        return Ok(0);
+/// Commits what was done, or takes it back.
+async fn ended(tx: Writing, done: Result<u64, StoreError>) -> Result<u64, StoreError> {
+    match &done {
+        Ok(_) => tx.commit().await?,
+        Err(_) => {
+            if let Err(error) = tx.rollback().await {
+                tracing::warn!(cause = %chain(&error), "a transaction was not rolled back");
+            }
+        }
     }
-    let tx = database.begin().await?;
-    let gone = store::links::remove(&tx, &ended).await?;
-    // One that has led to an account since then stays, with its checkpoint.
-    let ids: Vec<_> = ended.iter().filter_map(|id| LinkId::parse(id).ok()).collect();
-    let stay = store::links::load_for_update(&tx, &ids).await?;
-    let went: Vec<_> =
-        ids.iter().filter(|id| !stay.contains_key(id)).map(LinkId::to_string).collect();
-    store::checkpoints::remove(&tx, &went).await?;
-    tx.commit().await?;
-    Ok(gone)
+    done
 }
 
-async fn trim_facts(database: &Database, before: Time, now: Time) -> Result<u64, StoreError> {
-    let tx = database.begin().await?;
-    let old = store::oldest_facts(&tx, before, AT_ONCE).await?;
+async fn trim_links(tx: &Writing, before: Time) -> Result<u64, StoreError> {
+    let old = store::links::ended_for_nothing(tx, before, AT_ONCE).await?;
     if old.is_empty() {
         return Ok(0);
     }
+    let gone = store::links::remove(tx, &old).await?;
+    // One that has led to an account since then stays, with its checkpoint.
+    let ids: Vec<_> = old.iter().filter_map(|id| LinkId::parse(id).ok()).collect();
+    let stay = store::links::load_for_update(tx, &ids).await?;
+    let went: Vec<_> =
+        ids.iter().filter(|id| !stay.contains_key(id)).map(LinkId::to_string).collect();
+    store::checkpoints::remove(tx, &went).await?;
+    Ok(gone)
+}
+
+/// Numbers of facts, each with what the fact is about.
+type Numbered = (i64, String);
+
+/// Removes old facts. What this version cannot read (a newer one wrote it) is left where it is with
+/// all that follows about the same account or link session; the others go.
+async fn trim_facts(
+    database: &Database,
+    removed: &mut Removed,
+    before: Time,
+    now: Time,
+) -> Result<(), StoreError> {
+    let mut unreadable = BTreeSet::new();
+    let mut after = 0;
+    loop {
+        let db = database.reader();
+        let through = store::old_through(db, after, before, now, AT_ONCE).await?;
+        let Some(through) = through else { return Ok(()) };
+        let mut page = store::facts_between(db, after, through, AT_ONCE).await?;
+        after = page.last().map_or(through, |(seq, _)| *seq);
+        page.retain(|(_, subject)| !unreadable.contains(subject));
+        removed.facts += match trim_page(database, &page, now).await {
+            Err(StoreError::Row { .. }) => trim_each(database, &page, now, &mut unreadable).await?,
+            done => done?,
+        };
+        removed.unreadable = unreadable.len() as u64;
+    }
+}
+
+/// Removes the facts of a page in which something cannot be read, of one subject after the other;
+/// notes of which it is so.
+async fn trim_each(
+    database: &Database,
+    page: &[Numbered],
+    now: Time,
+    unreadable: &mut BTreeSet<String>,
+) -> Result<u64, StoreError> {
+    let mut gone = 0;
+    let subjects: BTreeSet<&String> = page.iter().map(|(_, subject)| subject).collect();
+    for subject in subjects {
+        let theirs: Vec<_> = page.iter().filter(|(_, of)| of == subject).cloned().collect();
+        match trim_page(database, &theirs, now).await {
+            Err(error @ StoreError::Row { .. }) => {
+                // Told once a run, and counted.
+                if unreadable.is_empty() {
+                    tracing::error!(%subject, cause = %chain(&error), "what is kept of an account or a link session cannot be read; its facts stay");
+                }
+                unreadable.insert(subject.clone());
+            }
+            done => gone += done?,
+        }
+    }
+    Ok(gone)
+}
+
+/// Removes these facts, all or none.
+async fn trim_page(database: &Database, facts: &[Numbered], now: Time) -> Result<u64, StoreError> {
+    if facts.is_empty() {
+        return Ok(0);
+    }
+    let tx = database.begin().await?;
+    let gone = fold_away(&tx, facts, now).await;
+    ended(tx, gone).await
+}
+
+/// Folds these facts into checkpoints, as far as they are still there, and removes them.
+async fn fold_away(tx: &Writing, old: &[Numbered], now: Time) -> Result<u64, StoreError> {
     let (mut accounts, mut links) = (Vec::new(), Vec::new());
-    for (_, subject) in &old {
+    for (_, subject) in old {
         match LinkId::parse(subject) {
             Ok(link) => links.push(link),
             Err(_) => accounts.extend(AccountId::parse(subject)),
@@ -200,16 +264,16 @@ async fn trim_facts(database: &Database, before: Time, now: Time) -> Result<u64,
     }
     links.sort();
     links.dedup();
-    accounts.extend(store::links::accounts_of(&tx, &links).await?);
+    accounts.extend(store::links::accounts_of(tx, &links).await?);
     accounts.sort();
     accounts.dedup();
     // Locked as the writer locks, in its order: what is unlinked meanwhile is forgotten here, too.
-    let states = store::load_for_update(&tx, &accounts, now, store::Locked::Wait).await?.states;
-    let sessions = store::links::load_for_update(&tx, &links).await?;
+    let states = store::load_for_update(tx, &accounts, now, store::Locked::Wait).await?.states;
+    let sessions = store::links::load_for_update(tx, &links).await?;
     let numbers: Vec<_> = old.iter().map(|(seq, _)| *seq).collect();
-    let facts = store::facts_of_numbers(&tx, &numbers).await?;
+    let facts = store::facts_of_numbers(tx, &numbers).await?;
     let subjects: Vec<_> = facts.iter().map(|fact| fact.subject.as_str()).collect();
-    let mut checkpoints = store::checkpoints::load(&tx, &subjects).await?;
+    let mut checkpoints = store::checkpoints::load(tx, &subjects).await?;
     for fact in &facts {
         let checkpoint = checkpoints.entry(fact.subject.clone()).or_insert_with(|| Checkpoint {
             derived: Derived::before(&fact.told),
@@ -229,8 +293,6 @@ async fn trim_facts(database: &Database, before: Time, now: Time) -> Result<u64,
         };
         account.is_none_or(|account| !is_unlinked(&account))
     });
-    store::checkpoints::save(&tx, &checkpoints, now).await?;
-    let removed = store::remove_facts(&tx, &numbers).await?;
-    tx.commit().await?;
-    Ok(removed)
+    store::checkpoints::save(tx, &checkpoints, now).await?;
+    store::remove_facts(tx, &numbers).await
 }

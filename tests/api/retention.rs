@@ -5,7 +5,13 @@ use std::process::Command;
 use chrono::Duration;
 use mono_gateway::{
     database::Database,
-    lifecycle::rebuild::{Report, check},
+    ids::AccountId,
+    lifecycle::{
+        Subject,
+        feed::{Feed, Heard},
+        rebuild::{Report, check},
+        retention::trim,
+    },
 };
 use mono_simulator::{Behaviour, Outcome};
 use sea_orm::ConnectionTrait as _;
@@ -175,6 +181,136 @@ async fn nothing_of_an_unlinked_account_outlives_it_in_a_checkpoint() {
     let report = report(&world).await;
     assert_eq!(report.accounts, 0, "{report:?}");
     assert!(report.unlinked as usize >= ids.len(), "{report:?}");
+    world.stop().await;
+}
+
+fn update(account: &str, status: &str) -> String {
+    json!({ "event": "mono.events.account_updated",
+        "data": { "account": { "_id": account }, "meta": { "data_status": status } } })
+    .to_string()
+}
+
+async fn update_each(world: &World, accounts: &[&str], statuses: &[&str]) {
+    for status in statuses {
+        for account in accounts {
+            assert_eq!(world.webhook(update(account, status)).await, 200);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_stays_and_holds_up_nobody_elses_facts() {
+    let world = World::new().await;
+    update_each(&world, &["good", "odd", "fine"], &["AVAILABLE", "PARTIAL", "FAILED"]).await;
+    let db = world.database().await;
+    let of = |account: &str| format!("account_id = '{account}'");
+    let rename = |from: &str, to: &str| {
+        let first = "SELECT MIN(seq) FROM fact_log WHERE account_id = 'odd'";
+        format!("UPDATE fact_log SET fact = REPLACE(fact, '{from}', '{to}') WHERE seq = ({first})")
+    };
+    // As a newer version might have written it.
+    db.execute_unprepared(&rename("\"UPDATED\"", "\"FROM_TOMORROW\"")).await.unwrap();
+    assert_eq!(world.count("fact_log", "fact LIKE '%FROM_TOMORROW%'").await, 1);
+    let now = world.clock.now() + Duration::days(31);
+    let database = Database::open(&world.database_url).await.unwrap();
+    let removed = trim(&database, now - Duration::days(30), now).await.unwrap();
+    assert_eq!((removed.facts, removed.unreadable), (6, 1));
+    assert_eq!(world.count("fact_log", &of("odd")).await, 3);
+    assert_eq!(world.count("fact_log", "true").await, 3);
+    assert_eq!((removed.webhooks, removed.changes), (9, 9));
+    // Asked again, as every hour, it is the same; and once it can be read it goes.
+    let removed = trim(&database, now - Duration::days(30), now).await.unwrap();
+    assert_eq!((removed.facts, removed.unreadable), (0, 1));
+    db.execute_unprepared(&rename("\"FROM_TOMORROW\"", "\"UPDATED\"")).await.unwrap();
+    let removed = trim(&database, now - Duration::days(30), now).await.unwrap();
+    assert_eq!((removed.facts, removed.unreadable), (3, 0));
+    assert_eq!(report(&world).await.removed_facts, 9);
+    // What stands in a checkpoint may be unreadable as well.
+    update_each(&world, &["good", "odd"], &["AVAILABLE"]).await;
+    let spoil = |from: &str, to: &str| {
+        format!(
+            "UPDATE log_checkpoint SET checkpoint = REPLACE(checkpoint, '{from}', '{to}') WHERE subject = 'odd'"
+        )
+    };
+    db.execute_unprepared(&spoil("account", "person")).await.unwrap();
+    let removed = trim(&database, now, now).await.unwrap();
+    assert_eq!((removed.facts, removed.unreadable), (1, 1));
+    db.execute_unprepared(&spoil("person", "account")).await.unwrap();
+    database.close().await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn rows_that_are_dated_ahead_hold_up_no_log() {
+    let world = World::new().await;
+    update_each(&world, &["one", "two"], &["AVAILABLE", "PARTIAL", "FAILED"]).await;
+    let db = world.database().await;
+    // By a clock that was wrong for as long as the first two of six took.
+    let (year, later) = (365 * 86_400_000_i64, world.clock.now() + Duration::days(31));
+    for (table, at, key) in [
+        ("fact_log", "at", "seq"),
+        ("change_log", "at", "seq"),
+        ("webhook_event", "received_at", "id"),
+    ] {
+        let first = format!("SELECT {key} FROM {table} ORDER BY {key} LIMIT 2");
+        let sql = format!("UPDATE {table} SET {at} = {at} + {year} WHERE {key} IN ({first})");
+        db.execute_unprepared(&sql).await.unwrap();
+    }
+    // What is young stays, and so does what is dated ahead behind it.
+    world.clock.advance(Duration::days(20));
+    update_each(&world, &["one"], &["PARTIAL", "AVAILABLE"]).await;
+    let last = "(SELECT MAX(seq) FROM fact_log)";
+    let sql = format!("UPDATE fact_log SET at = at + {year} WHERE seq = {last}");
+    db.execute_unprepared(&sql).await.unwrap();
+    let database = Database::open(&world.database_url).await.unwrap();
+    let removed = trim(&database, later - Duration::days(30), later).await.unwrap();
+    assert_eq!((removed.facts, removed.changes, removed.webhooks), (6, 6, 6), "{removed:?}");
+    for table in ["fact_log", "change_log", "webhook_event"] {
+        assert_eq!(world.count(table, "true").await, 2, "{table}");
+    }
+    database.close().await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_subscriber_whose_place_is_removed_before_it_reads_is_told_so() {
+    let world = World::new().await;
+    update_each(&world, &["one", "two"], &["AVAILABLE", "PARTIAL", "FAILED"]).await;
+    let database = Database::open(&world.database_url).await.unwrap();
+    let feed = Feed::new(database.clone());
+    let before = feed.head().await.unwrap();
+    let one = Subject::Account(AccountId::parse("one").unwrap());
+    for subject in [None, Some(one)] {
+        // It was looked at the log here: all of it was there.
+        let seqs = |heard: Heard| match heard {
+            Heard::Changes(changes) => changes.iter().map(|change| change.seq).collect::<Vec<_>>(),
+            Heard::Gap(head) => panic!("nothing is removed yet: {head:?}"),
+        };
+        let mut kept = feed.attach(subject.clone());
+        kept.resume_after(before.trimmed_through);
+        let heard = tokio::time::timeout(DEADLINE, kept.next()).await.unwrap().unwrap();
+        assert_eq!(seqs(heard).len(), if subject.is_none() { 6 } else { 3 });
+    }
+    let listeners = [None, Some(Subject::Account(AccountId::parse("one").unwrap()))];
+    let mut listeners = listeners.map(|subject| feed.attach(subject));
+    for listener in &mut listeners {
+        listener.resume_after(before.last - 3);
+    }
+    let now = world.clock.now() + Duration::days(1);
+    assert_eq!(trim(&database, now, now).await.unwrap().changes, 6);
+    update_each(&world, &["one"], &["AVAILABLE"]).await;
+    for listener in &mut listeners {
+        let heard = tokio::time::timeout(DEADLINE, listener.next()).await.unwrap().unwrap();
+        let Heard::Gap(head) = heard else { panic!("a gap was expected: {heard:?}") };
+        assert_eq!((head.last, head.trimmed_through), (before.last + 1, before.last));
+    }
+    // From the very place up to which it is gone nothing is missing.
+    let mut kept = feed.attach(None);
+    kept.resume_after(before.last);
+    let heard = tokio::time::timeout(DEADLINE, kept.next()).await.unwrap().unwrap();
+    assert!(matches!(&heard, Heard::Changes(changes) if changes.len() == 1), "{heard:?}");
+    drop((feed, listeners, kept));
+    database.close().await;
     world.stop().await;
 }
 

@@ -201,27 +201,57 @@ pub struct LoggedFact {
     pub told: Told,
 }
 
-/// The oldest facts, at most `most`, as far as they are older than `before`: their numbers and
-/// subjects, in order.
+/// How far the facts behind `after` are older than `before`, of the first `most` of them: the number
+/// of the last one that is, if any is.
+///
+/// Those dated ahead of `now`, by a clock that was wrong, are not asked how old they are: what stands
+/// before an old one is old.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn oldest_facts(
+pub async fn old_through(
     db: &impl ConnectionTrait,
+    after: i64,
     before: Time,
+    now: Time,
+    most: u64,
+) -> Result<Option<i64>, StoreError> {
+    let rows = fact_row::Entity::find()
+        .select_only()
+        .columns([fact_row::Column::Seq, fact_row::Column::At])
+        .filter(fact_row::Column::Seq.gt(after))
+        .filter(fact_row::Column::At.lte(now.timestamp_millis()))
+        .order_by_asc(fact_row::Column::Seq)
+        .limit(most)
+        .into_tuple::<(i64, i64)>()
+        .all(db)
+        .await?;
+    let before = before.timestamp_millis();
+    Ok(rows.into_iter().take_while(|(_, at)| *at < before).last().map(|(seq, _)| seq))
+}
+
+/// The facts behind `after` and up to `through`, at most `most`: their numbers and subjects, in
+/// order.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn facts_between(
+    db: &impl ConnectionTrait,
+    after: i64,
+    through: i64,
     most: u64,
 ) -> Result<Vec<(i64, String)>, StoreError> {
     let rows = fact_row::Entity::find()
         .select_only()
-        .columns([fact_row::Column::Seq, fact_row::Column::AccountId, fact_row::Column::At])
+        .columns([fact_row::Column::Seq, fact_row::Column::AccountId])
+        .filter(fact_row::Column::Seq.gt(after))
+        .filter(fact_row::Column::Seq.lte(through))
         .order_by_asc(fact_row::Column::Seq)
         .limit(most)
-        .into_tuple::<(i64, String, i64)>()
+        .into_tuple()
         .all(db)
         .await?;
-    let before = before.timestamp_millis();
-    let old = rows.into_iter().take_while(|(_, _, at)| *at < before);
-    Ok(old.map(|(seq, subject, _)| (seq, subject)).collect())
+    Ok(rows)
 }
 
 /// The facts of these numbers that are still there, in order.

@@ -358,19 +358,22 @@ pub async fn forget_account(
     Ok(())
 }
 
-/// Removes the oldest changes, at most `most`, as far as they are older than `before`, and marks how
-/// far the log is gone: a cursor from there is answered with a `RESYNC`. Says how many there were.
+/// Removes the oldest changes as far as they are older than `before`, `most` that are and what stands
+/// between them dated ahead of `now`, by a clock that was wrong. Marks how far the log is gone: a
+/// cursor from there is answered with a `RESYNC`. Says how many there were.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn trim_changes(
     db: &impl ConnectionTrait,
     before: Time,
+    now: Time,
     most: u64,
 ) -> Result<u64, StoreError> {
     let rows = change::Entity::find()
         .select_only()
         .columns([change::Column::Seq, change::Column::At])
+        .filter(change::Column::At.lte(now.timestamp_millis()))
         .order_by_asc(change::Column::Seq)
         .limit(most)
         .into_tuple::<(i64, i64)>()
@@ -399,18 +402,16 @@ pub async fn trim_deliveries(
     before: Time,
     most: u64,
 ) -> Result<u64, StoreError> {
-    // Ids sort by time of birth.
-    let rows = delivery::Entity::find()
+    // Ids hold the time, so one that is dated ahead stands behind the others.
+    let old: Vec<String> = delivery::Entity::find()
         .select_only()
-        .columns([delivery::Column::Id, delivery::Column::ReceivedAt])
+        .column(delivery::Column::Id)
+        .filter(delivery::Column::Id.lt(EventId::not_before(before)))
         .order_by_asc(delivery::Column::Id)
         .limit(most)
-        .into_tuple::<(String, i64)>()
+        .into_tuple()
         .all(db)
         .await?;
-    let before = before.timestamp_millis();
-    let old: Vec<_> =
-        rows.into_iter().take_while(|(_, at)| *at < before).map(|(id, _)| id).collect();
     if old.is_empty() {
         return Ok(0);
     }

@@ -26,8 +26,8 @@ pub use accounts::{
     load_for_update, next_deadlines, release, same_bank_account, save, wait_briefly,
 };
 pub use facts::{
-    FactRow, LoggedFact, Told, append_facts, facts_about, facts_of_numbers, facts_since,
-    oldest_facts, remove_facts,
+    FactRow, LoggedFact, Told, append_facts, facts_about, facts_between, facts_of_numbers,
+    facts_since, old_through, remove_facts,
 };
 pub use jobs::{
     JobRows, Kept, by_id as job_by_id, erase_old_results, is_any_result_old,
