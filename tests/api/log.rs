@@ -3,7 +3,14 @@
 use chrono::Duration;
 use mono_gateway::{
     access::{Access, Verifier},
+    ids::EventId,
+    lifecycle::{
+        recogniser::Recogniser,
+        service::Lifecycle,
+        store::{Delivery, Outcome},
+    },
     seal::DataKeys,
+    webhook::decode,
 };
 use sea_orm::{ConnectionTrait as _, Statement};
 use secrecy::SecretString;
@@ -202,7 +209,7 @@ async fn the_log_is_for_operators() {
 /// Leaves a row as a gateway that did not understand its body would have; gives its id.
 async fn left(world: &World, body: &[u8], kept: &[u8]) -> String {
     let at = world.clock.now();
-    let id = mono_gateway::ids::EventId::new(at).to_string();
+    let id = EventId::new(at).to_string();
     let db = world.database().await;
     let sql = "INSERT INTO webhook_event (id, outcome, digest, body, received_at) \
                VALUES ($1, 'UNKNOWN', $2, $3, $4)";
@@ -359,6 +366,70 @@ async fn what_is_known_since_stands_against_a_replay() {
     assert_eq!(known["dataStatus"], "PROCESSING");
     assert_eq!(known["reauth"]["sessions"]["nodes"][0]["id"], session);
     assert_eq!(known["reauth"]["sessions"]["nodes"][0]["status"], "AUTHORIZED");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn jobs_that_say_nothing_of_the_account_leave_a_replay_as_it_is() {
+    let world = World::new().await;
+    told(&world, updated(HEALTHY, "AVAILABLE")).await;
+    let body = required(HEALTHY);
+    let id = left(&world, body.as_bytes(), body.as_bytes()).await;
+    // Asked for since: one that Mono took, and one that it ended at once. Neither is a refresh.
+    for start in [
+        "requestIncome(input: { accountId: $id, months: 6 })",
+        "requestStatement(input: { accountId: $id, months: 3 })",
+    ] {
+        let start =
+            format!("mutation ($id: ID!) {{ {start} {{ job {{ status }} errors {{ code }} }} }}");
+        let started = world.data(&start, json!({ "id": HEALTHY })).await;
+        assert!(!started.to_string().contains("code"), "{started}");
+    }
+    assert!(world.count("fact_log", "fact LIKE '%ANSWERED%'").await >= 2);
+    assert_eq!(replay(&world, &id).await["outcome"], "APPLIED");
+    // A refresh that came through shows that the customer is not wanted.
+    let older = required(PARTIAL);
+    let older = left(&world, older.as_bytes(), older.as_bytes()).await;
+    let sync = "mutation ($id: ID!) { syncAccount(input: { accountId: $id }) { job { status } } }";
+    let done = world.data(sync, json!({ "id": PARTIAL })).await;
+    assert_eq!(done["syncAccount"]["job"]["status"], "FINISHED", "{done}");
+    assert_eq!(replay(&world, &older).await["outcome"], "IGNORED");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_replay_of_what_was_removed_meanwhile_is_not_applied() {
+    let world = World::new().await;
+    told(&world, updated(HEALTHY, "AVAILABLE")).await;
+    let database = mono_gateway::database::Database::open(&world.database_url).await.unwrap();
+    let (head, clock) = (Lifecycle::log(&database, "live").await.unwrap(), world.clock.clone());
+    let bus = mono_gateway::events::connect(&database).await.unwrap();
+    let keys = DataKeys::default();
+    let (lifecycle, tasks) =
+        Lifecycle::start(database.clone(), clock.clone(), bus, &head, Recogniser::blind(), keys);
+    // It was found and read, and is gone as the replay comes to be written.
+    let now = clock.now();
+    let decoded = decode(required(HEALTHY).as_bytes(), lifecycle.recogniser());
+    let original = EventId::new(now - Duration::days(30));
+    let replay = Delivery {
+        id: EventId::new(now),
+        event: decoded.event,
+        mono_event_id: None,
+        account: decoded.account.clone(),
+        digest: String::new(),
+        body: Vec::new(),
+        received_at: now,
+        replay_of: Some(original),
+    };
+    let what = decoded.account.zip(decoded.what);
+    let came_at = now - Duration::seconds(1);
+    let done = lifecycle.record_replay(replay, came_at, what, decoded.otherwise).await.unwrap();
+    assert_eq!(done.outcome, Outcome::Ignored);
+    assert_eq!(world.known(HEALTHY).await["reauth"]["required"], false);
+    tasks.close();
+    tasks.writer.await.unwrap();
+    tasks.reader.abort();
+    database.close().await;
     world.stop().await;
 }
 

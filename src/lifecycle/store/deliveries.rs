@@ -205,6 +205,16 @@ pub async fn body(db: &impl ConnectionTrait, id: EventId) -> Result<Option<Vec<u
     Ok(row.one(db).await?)
 }
 
+/// Whether the delivery of this id is still there.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn is_kept(db: &impl ConnectionTrait, id: EventId) -> Result<bool, StoreError> {
+    let select = Entity::find().select_only().column(Column::Id);
+    let row = select.filter(Column::Id.eq(id.to_string())).into_tuple::<String>();
+    Ok(row.one(db).await?.is_some())
+}
+
 /// The newest replays of this delivery, newest first.
 ///
 /// # Errors

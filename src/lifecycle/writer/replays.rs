@@ -1,15 +1,18 @@
 //! What becomes of a replay, decided in the transaction that records it: behind the lock of its
 //! account nobody else applies the same, or learns something newer.
 
+use std::collections::BTreeSet;
+
 use sea_orm::DatabaseTransaction;
 
 use super::{Batch, Entry};
 use crate::{
     clock::Time,
-    ids::EventId,
+    ids::{AccountId, EventId, JobId},
     lifecycle::{
         fact::Fact,
-        replay::is_outrun,
+        job::JobKind,
+        replay::{is_outrun, job_of},
         store::{self, Delivery, Outcome, StoreError, deliveries},
     },
 };
@@ -32,6 +35,10 @@ impl Batch<'_> {
         let (Some((delivery, original)), Some(fact)) = (entry.replay(), entry.fact()) else {
             return Ok(None);
         };
+        // Retention takes a delivery before the facts that came since: they cannot be asked now.
+        if !deliveries::is_kept(db, original).await? {
+            return Ok(Some(Outcome::Ignored));
+        }
         if self.is_applied_here(delivery, original)
             || deliveries::is_applied(db, original, delivery.mono_event_id.as_deref()).await?
         {
@@ -59,14 +66,43 @@ impl Batch<'_> {
         replayed: &Fact,
         original: EventId,
     ) -> Result<bool, StoreError> {
-        let newer = |fact: &Fact| fact.at >= replayed.at && is_outrun(&replayed.what, &fact.what);
+        let known = store::facts_since(db, &replayed.account, replayed.at, original).await?;
+        if !known.are_all {
+            return Ok(true);
+        }
+        let mut facts = known.facts;
         for row in self.facts.iter().filter(|row| row.is_about(&replayed.account)) {
-            if newer(&row.fact()?) {
-                return Ok(true);
+            facts.push(row.fact()?);
+        }
+        facts.retain(|fact| fact.at >= replayed.at);
+        let refreshes = self.refreshes(db, &replayed.account, &facts).await?;
+        let is_newer =
+            |fact: &Fact| is_outrun(&replayed.what, &fact.what, |job| refreshes.contains(&job));
+        Ok(facts.iter().any(is_newer))
+    }
+
+    /// Which of the jobs that these facts name are refreshes.
+    async fn refreshes(
+        &self,
+        db: &DatabaseTransaction,
+        account: &AccountId,
+        facts: &[Fact],
+    ) -> Result<BTreeSet<JobId>, StoreError> {
+        let named: BTreeSet<JobId> = facts.iter().filter_map(|fact| job_of(&fact.what)).collect();
+        let state = self.states.get(account);
+        let mut refreshes = BTreeSet::new();
+        for id in named {
+            let known = state.and_then(|state| state.all_jobs().find(|job| job.id == id));
+            let kind = match known {
+                Some(job) => Some(job.kind),
+                None => store::job_by_id(db, id).await?.map(|job| job.kind),
+            };
+            // One that nobody knows any more may have been one.
+            if kind.is_none_or(|kind| kind == JobKind::Refresh) {
+                refreshes.insert(id);
             }
         }
-        let known = store::facts_since(db, &replayed.account, replayed.at, original).await?;
-        Ok(!known.are_all || known.facts.iter().any(newer))
+        Ok(refreshes)
     }
 
     /// News of a replay is old, and told now: logs and cursors are in the order of telling.
