@@ -12,7 +12,7 @@ use mono_gateway::{
     seal::DataKeys,
     webhook::decode,
 };
-use sea_orm::{ConnectionTrait as _, Statement};
+use sea_orm::{ConnectionTrait as _, Statement, TransactionTrait as _};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -660,6 +660,54 @@ async fn unlinking_erases_what_is_sealed_and_what_comes_after_is_not_kept() {
         ["WHOLE"]
     );
     assert_eq!(world.count("webhook_event", "length(body) > 0").await, 1);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_body_that_comes_while_another_replica_unlinks_its_account_is_not_kept() {
+    // On SQLite one writes after the other.
+    if postgres().is_none() {
+        return;
+    }
+    let mut world = World::with_replicas(0).await;
+    for _ in 0..2 {
+        let mut config = world.config();
+        config.data_keys = keys(&[1]);
+        let gateway = world.try_start(config).await.unwrap();
+        world.gateways.push(gateway);
+    }
+    told(&world, updated(HEALTHY, "AVAILABLE")).await;
+    let waiting = "locktype = 'advisory' AND NOT granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    // Whoever appends to the log waits for this: the unlinking has erased, and is not committed.
+    let db = world.database().await;
+    let log = db.begin().await.unwrap();
+    log.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({})", 0x6d6f_6e6f_0002_i64))
+        .await
+        .unwrap();
+    let until = async |waiters: i64, done: &dyn Fn() -> bool| {
+        let wait = async {
+            while world.count("pg_locks", waiting).await < waiters && !done() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, wait).await.expect("somebody waits");
+    };
+    let send = |gateway: usize, body: Value| {
+        let request = world.http().post(world.url(gateway, "/webhooks/mono"));
+        let request = request.header("mono-webhook-secret", WEBHOOK_SECRET).json(&body);
+        tokio::spawn(async move { request.send().await.unwrap().status().as_u16() })
+    };
+    let account = json!({ "id": HEALTHY, "name": "ADA" });
+    let gone = json!({ "event": "mono.events.account_unlinked", "data": { "account": account } });
+    let unlinking = send(0, gone);
+    until(1, &|| false).await;
+    let party = send(1, json!({ "event": "mono.events.party", "data": account }));
+    until(2, &|| party.is_finished()).await;
+    log.commit().await.unwrap();
+    assert_eq!((unlinking.await.unwrap(), party.await.unwrap()), (200, 200));
+    assert_eq!(world.count("webhook_event", "event = 'mono.events.party'").await, 1);
+    assert_eq!(world.count("webhook_event", "length(body) > 0").await, 0);
     world.stop().await;
 }
 

@@ -4,7 +4,7 @@
 //! costs is bounded: of what a filter's index holds, so many entries are looked at and no more.
 
 use sea_orm::{
-    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, FromQueryResult,
+    ColumnTrait as _, Condition, ConnectionTrait, DbBackend, EntityTrait as _, FromQueryResult,
     QueryFilter as _, QueryOrder as _, QuerySelect as _, Select, sea_query::Expr,
 };
 
@@ -28,6 +28,9 @@ const SCANNED: u64 = 10_000;
 
 /// How many replays of one delivery are told.
 const MOST_REPLAYS: u64 = 100;
+
+/// Between those who keep a body without the lock of its account, and those who erase an account's.
+const ERASING_LOCK: i64 = 0x6d6f_6e6f_0003;
 
 /// Which deliveries.
 #[derive(Clone, Debug, Default)]
@@ -203,6 +206,30 @@ pub async fn body(db: &impl ConnectionTrait, id: EventId) -> Result<Option<Vec<u
     let select = Entity::find().select_only().column(Column::Body);
     let row = select.filter(Column::Id.eq(id.to_string())).into_tuple::<Vec<u8>>();
     Ok(row.one(db).await?)
+}
+
+/// Holds erasing back until this transaction ends: what it reads of accounts from now on stays true
+/// for the bodies that it keeps. On SQLite nobody else writes anyway.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn hold_back_erasing(db: &impl ConnectionTrait) -> Result<(), StoreError> {
+    if db.get_database_backend() == DbBackend::Postgres {
+        let sql = format!("SELECT pg_advisory_xact_lock_shared({ERASING_LOCK})");
+        db.execute_unprepared(&sql).await?;
+    }
+    Ok(())
+}
+
+/// Waits for those who hold erasing back: what they kept can be seen then.
+///
+/// # Errors
+/// [`StoreError`].
+pub(super) async fn begin_erasing(db: &impl ConnectionTrait) -> Result<(), StoreError> {
+    if db.get_database_backend() == DbBackend::Postgres {
+        db.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({ERASING_LOCK})")).await?;
+    }
+    Ok(())
 }
 
 /// Whether the delivery of this id is still there.

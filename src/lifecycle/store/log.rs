@@ -12,7 +12,7 @@ use sea_orm::{
 use super::{
     StoreError,
     accounts::time,
-    checkpoints, facts,
+    checkpoints, deliveries, facts,
     many::{filled, portions},
     owners,
 };
@@ -339,6 +339,7 @@ pub async fn forget_account(
 ) -> Result<(), StoreError> {
     facts::forget(db, account).await?;
     checkpoints::forget(db, account).await?;
+    deliveries::begin_erasing(db).await?;
     // Whose a delivery is may have been understood by its replay only. Two statements: neither
     // database finds both kinds by an index at once.
     let replayed = Query::select()

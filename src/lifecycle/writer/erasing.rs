@@ -7,7 +7,7 @@ use sea_orm::DatabaseTransaction;
 use super::Batch;
 use crate::{
     ids::{AccountId, EventId},
-    lifecycle::store::{self, Delivery, StoreError},
+    lifecycle::store::{self, Delivery, StoreError, deliveries},
     seal::is_sealed,
 };
 
@@ -27,8 +27,13 @@ impl Batch<'_> {
             .filter_map(|delivery| delivery.account.clone())
             .filter(|account| !self.states.contains_key(account))
             .collect();
-        let read =
-            if unread.is_empty() { BTreeMap::new() } else { store::load(db, &unread).await? };
+        let read = if unread.is_empty() {
+            BTreeMap::new()
+        } else {
+            // Nobody holds the locks of these accounts here: another replica may be unlinking one.
+            deliveries::hold_back_erasing(db).await?;
+            store::load(db, &unread).await?
+        };
         let is_unlinked = |account: &AccountId| {
             self.states.get(account).or(read.get(account)).is_some_and(|state| state.unlinked)
         };
