@@ -274,6 +274,11 @@ async fn list(
         let text = "after is what an earlier answer carried in endCursor, unchanged";
         ApiError::new(ErrorCode::BadUserInput, text)
     })?;
+    if filter.event.as_ref().is_some_and(|name| name.chars().any(char::is_control)) {
+        let text = "an event's name has no control characters; one looks like \
+                    mono.events.account_updated";
+        return Err(ApiError::new(ErrorCode::BadUserInput, text));
+    }
     let filter = EventFilter {
         account: filter.account_id.map(|id| AccountId::parse(&id)).transpose()?,
         event: filter.event,

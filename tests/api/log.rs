@@ -163,6 +163,11 @@ async fn the_log_is_filtered_and_paged() {
         }
         assert_eq!(read, whole);
     }
+    // What no event has in its name is no event's name, on either database.
+    for name in ["mono.events\u{0}", "\n"] {
+        let variables = json!({ "filter": { "event": name } });
+        assert_eq!(world.code(&listing(), variables).await, "BAD_USER_INPUT");
+    }
     for (first, after) in [(0, Value::Null), (101, Value::Null), (1, json!("evt_x"))] {
         let variables = json!({ "first": first, "after": after });
         assert_eq!(world.code(&listing(), variables).await, "BAD_USER_INPUT");
