@@ -70,9 +70,6 @@ impl Settings {
         if self.gateway_bind == self.gateway_admin_bind && self.gateway_bind.port() != 0 {
             return Err(wrong("GATEWAY_ADMIN_BIND must be another address than GATEWAY_BIND"));
         }
-        if self.gateway_max_connections == 0 {
-            return Err(wrong("GATEWAY_MAX_CONNECTIONS must be at least 1, as in 50000"));
-        }
         Ok(Config {
             mode,
             bind: self.gateway_bind,

@@ -6,6 +6,7 @@
 
 mod check;
 mod events;
+mod numbers;
 mod read;
 
 use std::{fmt, net::SocketAddr, path::PathBuf};
@@ -311,6 +312,7 @@ pub struct Settings {
         env = "GATEWAY_MAX_CONNECTIONS",
         global = true,
         default_value_t = 50_000,
+        value_parser = numbers::connections,
         value_name = "NUMBER"
     )]
     pub gateway_max_connections: usize,
@@ -366,6 +368,7 @@ pub struct Settings {
         env = "GATEWAY_DRAIN_MS",
         global = true,
         default_value_t = 3000,
+        value_parser = numbers::drain_ms,
         value_name = "MS"
     )]
     pub gateway_drain_ms: u64,
@@ -383,10 +386,11 @@ pub struct Settings {
     /// A file that holds it.
     #[arg(long, env = "GATEWAY_DATA_KEY_FILE", global = true, value_name = "FILE")]
     pub gateway_data_key_file: Option<PathBuf>,
-    /// For how many days the logs of webhooks, facts and changes are kept, 1 to 36500. A
-    /// subscriber that comes back later than that is told to read everything again.
+    /// For how many days the logs of webhooks, facts and changes are kept, 3 to 36500: Mono sends a
+    /// webhook again for up to 48 hours. A subscriber that comes back later than that is told to
+    /// read everything again.
     #[arg(long, env = "GATEWAY_LOG_RETENTION_DAYS", global = true, default_value_t = 30,
-        value_parser = clap::value_parser!(u32).range(1..=36_500), value_name = "DAYS")]
+        value_parser = numbers::retention_days, value_name = "DAYS")]
     pub gateway_log_retention_days: u32,
     /// How log lines look.
     #[arg(long, env = "GATEWAY_LOG_FORMAT", global = true, value_enum, default_value = "pretty")]
@@ -491,7 +495,7 @@ mod tests {
         let key = ["--mono-secret-key", "test_sk_1"];
         let webhook = ["--mono-webhook-secret", "s"];
         let none = ["--gateway-auth", "none"];
-        let cases: [(Vec<&str>, &str); 11] = [
+        let cases: [(Vec<&str>, &str); 16] = [
             (vec!["--gateway-mode", "live"], "MONO_SECRET_KEY"),
             (key.to_vec(), "MONO_WEBHOOK_SECRET"),
             ([&key[..], &webhook].concat(), "GATEWAY_AUTH"),
@@ -505,6 +509,14 @@ mod tests {
             (vec!["--gateway-redirect-origins", "https://a.test/path"], "GATEWAY_REDIRECT_ORIGINS"),
             (vec!["--gateway-public-url", "ftp://a.test"], "GATEWAY_PUBLIC_URL"),
             (vec!["--gateway-http-status", "200"], "audit, draft"),
+            (vec!["--gateway-log-retention-days", "abc"], "GATEWAY_LOG_RETENTION_DAYS is a whole"),
+            (vec!["--gateway-log-retention-days", "2"], "for up to 48 hours"),
+            (vec!["--gateway-log-retention-days", "36501"], "3 to 36500, as in 30"),
+            (
+                vec!["--gateway-drain-ms", "3s"],
+                "GATEWAY_DRAIN_MS is a whole number of milliseconds",
+            ),
+            (vec!["--gateway-max-connections", "0"], "GATEWAY_MAX_CONNECTIONS is a whole number"),
             (vec!["--config", "/nowhere.toml"], "--config"),
         ];
         for (arguments, named) in cases {

@@ -250,6 +250,23 @@ fn check_says_what_is_wrong() {
 }
 
 #[test]
+fn a_number_that_is_none_is_answered_with_one_that_would_do() {
+    for (setting, value, right) in [
+        ("GATEWAY_LOG_RETENTION_DAYS", "abc", "from 3 to 36500, as in 30"),
+        ("GATEWAY_LOG_RETENTION_DAYS", "2", "again for up to 48 hours"),
+        ("GATEWAY_DRAIN_MS", "3s", "as in 3000"),
+        ("GATEWAY_MAX_CONNECTIONS", "", "as in 50000"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let output = gateway(folder.path(), &["check"]).env(setting, value).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success(), "{setting}={value}");
+        assert!(said.contains(&format!("{setting} is a whole number")), "{said}");
+        assert!(said.contains(right), "{said}");
+    }
+}
+
+#[test]
 fn migrations_go_up_and_down() {
     let folder = tempfile::tempdir().unwrap();
     let migrate = |direction: &str| {
