@@ -63,7 +63,7 @@ impl Log {
         // Without Mono's key no number of a bank's account is known again; nothing else is missing.
         let key = settings.mono_secret_key()?;
         let recogniser = key.as_ref().map_or_else(Recogniser::blind, Recogniser::new);
-        let database = Database::open(&url).await.map_err(StartError::Database)?;
+        let database = Database::open_existing(&url).await.map_err(StartError::Database)?;
         database.require_migrated().await.map_err(StartError::Database)?;
         let head = store::head(database.reader()).await.map_err(|error| match error {
             store::StoreError::Row { .. } => {

@@ -21,7 +21,7 @@ pub(super) async fn run(settings: &Settings) -> ExitCode {
         Err(error) => return failed(&error),
     };
     let checked = async {
-        let database = Database::open(&url).await?;
+        let database = Database::open_existing(&url).await?;
         database.require_migrated().await?;
         let report = rebuild::check(&database).await?;
         database.close().await;

@@ -63,6 +63,11 @@ pub enum DatabaseError {
     /// It does not open.
     #[error("the database of DATABASE_URL cannot be opened: {0}")]
     Open(String),
+    /// Nothing is there.
+    #[error(
+        "there is no file {0}, which DATABASE_URL names; a gateway makes it when it starts. Name the file of that gateway, with its whole path if this is another folder"
+    )]
+    NoFile(String),
     /// It opened, and then refused a statement.
     #[error("the database refused a statement")]
     Statement(#[from] DbErr),
@@ -122,6 +127,19 @@ impl fmt::Debug for Database {
 }
 
 impl Database {
+    /// Opens the database at `url`, which a gateway has made: no file is made for it.
+    ///
+    /// # Errors
+    /// [`DatabaseError::NoFile`], else as [`Database::open`].
+    pub async fn open_existing(url: &str) -> Result<Self, DatabaseError> {
+        let file = SqliteConnectOptions::from_str(url).ok().filter(|_| url.starts_with("sqlite:"));
+        let file = file.map(|options| options.get_filename().to_owned());
+        match file.filter(|file| !is_in_memory(url) && !file.exists()) {
+            Some(file) => Err(DatabaseError::NoFile(file.display().to_string())),
+            None => Self::open(url).await,
+        }
+    }
+
     /// Opens the database at `url`.
     ///
     /// # Errors
@@ -187,7 +205,7 @@ impl Database {
             return Err(DatabaseError::ReadOnly);
         }
         // A memory database exists once per connection: whoever writes it must read it, too.
-        let in_memory = url.contains(":memory:") || url.contains("mode=memory");
+        let in_memory = is_in_memory(url);
         let reader = if in_memory {
             writer.clone()
         } else {
@@ -426,6 +444,10 @@ fn open(error: &DbErr, url: &str) -> DatabaseError {
         }
     }
     DatabaseError::Open(text)
+}
+
+fn is_in_memory(url: &str) -> bool {
+    url.contains(":memory:") || url.contains("mode=memory")
 }
 
 fn whole(pool: PoolOptions<Sqlite>) -> PoolOptions<Sqlite> {

@@ -250,6 +250,37 @@ fn check_says_what_is_wrong() {
 }
 
 #[test]
+fn what_only_reads_a_database_makes_none_and_says_which_file_is_missing() {
+    let unknown = format!("evt_{}", "0".repeat(32));
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in
+        [&["events", "list"][..], &["events", "replay", &unknown], &["rebuild", "--check"]]
+    {
+        for url in [None, Some("sqlite://kept/other.db?mode=rwc"), Some("sqlite:other.db")] {
+            let mut command = gateway(folder.path(), arguments);
+            command.envs(url.map(|url| ("DATABASE_URL", url)));
+            let output = command.output().unwrap();
+            let said = String::from_utf8(output.stderr).unwrap();
+            let file = match url {
+                None => "mono-gateway.db",
+                Some(url) if url.contains("kept") => "kept/other.db",
+                Some(_) => "other.db",
+            };
+            assert_eq!(output.status.code(), Some(1), "{said}");
+            assert!(
+                said.contains(&format!("there is no file {file}, which DATABASE_URL")),
+                "{said}"
+            );
+            assert_eq!(
+                std::fs::read_dir(folder.path()).unwrap().count(),
+                0,
+                "{arguments:?} {url:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_number_that_is_none_is_answered_with_one_that_would_do() {
     for (setting, value, right) in [
         ("GATEWAY_LOG_RETENTION_DAYS", "abc", "from 3 to 36500, as in 30"),
