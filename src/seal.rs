@@ -16,7 +16,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
 /// The first byte of what is sealed: the first version of this form. In no UTF-8.
-const MARK: u8 = 0xc1;
+pub const MARK: u8 = 0xc1;
 
 /// How long a key is, in bytes.
 const KEY: usize = 32;
@@ -156,6 +156,14 @@ impl DataKeys {
         String::from_utf8(self.open(place, &sealed)?).map_err(|_| SealError::Damaged)
     }
 
+    /// The id of the key that opens what begins so, in hexadecimal, if that key is not here.
+    #[must_use]
+    pub fn missing(&self, opening: &[u8]) -> Option<String> {
+        let id = opening.get(1..OPENING).filter(|_| is_sealed(opening))?;
+        let hex = || id.iter().map(|byte| format!("{byte:02x}")).collect();
+        (!self.can_open(opening)).then(hex)
+    }
+
     fn key_of(&self, opening: &[u8]) -> Result<&DataKey, SealError> {
         let id = opening.strip_prefix(&[MARK]).and_then(|rest| rest.get(..ID));
         let id = id.ok_or(SealError::Damaged)?;
@@ -262,6 +270,9 @@ mod tests {
         assert_eq!(both.open(HERE, &before).unwrap(), b"before");
         assert_eq!(both.open(HERE, &after).unwrap(), b"after");
         assert_eq!(new.open(HERE, &after).unwrap(), b"after");
+        let missing = new.missing(&before).unwrap();
+        assert!(missing.len() == 2 * ID && both.missing(&before).is_none());
+        assert_eq!((new.missing(&after), new.missing(b"plain")), (None, None));
         assert!(!new.can_open(&before) && !old.can_open(&after) && both.can_open(&before));
         assert_eq!(DataKeys::default().seal(HERE, b"x"), Ok(None));
     }

@@ -11,6 +11,8 @@ use mono_gateway::{
     events,
     lifecycle::service::Lifecycle,
     mono::{Client, MonoError},
+    seal::DataKeys,
+    webhook::events::unopenable,
 };
 
 use super::print;
@@ -39,6 +41,9 @@ pub(crate) async fn run(settings: &Settings) -> ExitCode {
     match Database::open(&config.database_url).await {
         Ok(database) => {
             say("database", look_at(&database, config.mode).await.map_err(|error| chain(&error)));
+            if let Some(sealed) = sealed(&database, &config.data_keys).await {
+                say("sealed", sealed);
+            }
             let bus = events::connect(&database).await;
             say("bus", bus.map(|_| "ok".into()).map_err(|error| chain(&error)));
             database.close().await;
@@ -70,6 +75,25 @@ async fn look_at(database: &Database, mode: Mode) -> Result<String, StartError> 
     } else {
         Err(StartError::OtherMode { found, mode: mode.as_str() })
     }
+}
+
+/// Whether what is sealed in this database can be opened; nothing if there is nothing to open yet.
+async fn sealed(database: &Database, keys: &DataKeys) -> Option<Result<String, String>> {
+    if !matches!(database.pending().await, Ok(0)) {
+        return None;
+    }
+    Some(match unopenable(database, keys).await {
+        Ok(missing) if missing.is_empty() => Ok("ok, every body of a webhook opens".into()),
+        Ok(missing) => {
+            let each = missing.iter().map(|(key, bodies)| format!("{bodies} with key {key}"));
+            Err(format!(
+                "bodies of webhooks are sealed with keys that are not in GATEWAY_DATA_KEY: {}; add \
+                 those keys behind the first, or wait until retention removes the bodies",
+                each.collect::<Vec<_>>().join(", ")
+            ))
+        }
+        Err(error) => Err(chain(&error)),
+    })
 }
 
 fn mend(error: MonoError) -> String {

@@ -1,15 +1,16 @@
 //! The log of webhooks: what Mono delivered, what became of it, and what is kept of the bodies.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{readable, redact::redact};
 use crate::{
+    database::Database,
     ids::EventId,
     lifecycle::{
         service::Lifecycle,
         store::{
             StoreError,
-            deliveries::{EventFilter, EventPage, KeptDelivery},
+            deliveries::{self, EventFilter, EventPage, KeptDelivery},
         },
     },
     seal::{DataKeys, Place, SealError, is_sealed},
@@ -47,6 +48,22 @@ pub enum BodyState {
 pub struct Events {
     lifecycle: Lifecycle,
     keys: DataKeys,
+}
+
+/// How many bodies of webhooks are sealed with keys that are not among these, by the ids of those
+/// keys in hexadecimal. Reads a part of every body that is kept.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn unopenable(
+    database: &Database,
+    keys: &DataKeys,
+) -> Result<BTreeMap<String, i64>, StoreError> {
+    let sealed = deliveries::sealed(database.reader()).await?;
+    Ok(sealed
+        .iter()
+        .filter_map(|(opening, count)| Some((keys.missing(opening)?, *count)))
+        .collect())
 }
 
 impl Events {

@@ -297,6 +297,48 @@ fn a_number_that_is_none_is_answered_with_one_that_would_do() {
     }
 }
 
+#[tokio::test]
+async fn check_counts_what_is_sealed_with_a_key_that_is_not_there() {
+    let key = |byte: u8| format!("{byte:02x}").repeat(32);
+    let mut world = World::new().await;
+    let mut config = world.config();
+    config.data_keys =
+        mono_gateway::seal::DataKeys::parse(&[secrecy::SecretString::from(key(1))]).unwrap();
+    config.mode = mono_gateway::config::Mode::Live;
+    world.gateways.pop().unwrap().stop().await;
+    let gateway_with_key = world.try_start(config).await.unwrap();
+    world.gateways.push(gateway_with_key);
+    for n in 0..3 {
+        assert_eq!(world.webhook(format!("not JSON {n}")).await, 200);
+    }
+    world.restart().await;
+    assert_eq!(world.webhook("redacted, not sealed").await, 200);
+    let folder = tempfile::tempdir().unwrap();
+    let check = async |keys: Option<String>| {
+        let mut command = gateway(folder.path(), &["check"]);
+        command
+            .env("DATABASE_URL", &world.database_url)
+            .env("MONO_SECRET_KEY", world.simulator.secret_key())
+            .env("MONO_BASE_URL", world.simulator.base_url())
+            .envs([("MONO_WEBHOOK_SECRET", WEBHOOK_SECRET), ("GATEWAY_AUTH", "none")])
+            .envs(keys.map(|keys| ("GATEWAY_DATA_KEY", keys)));
+        // Beside the simulator, which runs on this thread.
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap());
+        let output = tokio::time::timeout(DEADLINE, output).await.expect("it ends").unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    for keys in [None, Some(key(2))] {
+        let (code, said) = check(keys).await;
+        let line = said.lines().find(|line| line.starts_with("sealed")).unwrap_or_default();
+        assert!(line.contains("not in GATEWAY_DATA_KEY: 3 with key "), "{said}");
+        assert_eq!(code, Some(1));
+    }
+    let (code, said) = check(Some(format!("{},{}", key(2), key(1)))).await;
+    assert!(said.contains("every body of a webhook opens"), "{said}");
+    assert_eq!(code, Some(0), "{said}");
+    world.stop().await;
+}
+
 #[test]
 fn migrations_go_up_and_down() {
     let folder = tempfile::tempdir().unwrap();

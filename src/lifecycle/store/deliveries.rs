@@ -5,7 +5,8 @@
 
 use sea_orm::{
     ColumnTrait as _, Condition, ConnectionTrait, DbBackend, EntityTrait as _, FromQueryResult,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _, Select, sea_query::Expr,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, Select,
+    sea_query::{Expr, ExprTrait as _},
 };
 
 use super::{
@@ -19,6 +20,7 @@ use super::{
 use crate::{
     clock::Time,
     ids::{AccountId, EventId},
+    seal::{MARK, OPENING},
 };
 
 const TABLE: &str = "webhook_event";
@@ -240,6 +242,24 @@ pub async fn is_kept(db: &impl ConnectionTrait, id: EventId) -> Result<bool, Sto
     let select = Entity::find().select_only().column(Column::Id);
     let row = select.filter(Column::Id.eq(id.to_string())).into_tuple::<String>();
     Ok(row.one(db).await?.is_some())
+}
+
+/// How the bodies that are sealed begin, and how many begin so.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn sealed(db: &impl ConnectionTrait) -> Result<Vec<(Vec<u8>, i64)>, StoreError> {
+    let opening = format!("substr(body, 1, {OPENING})");
+    let rows = Entity::find()
+        .select_only()
+        .column_as(Expr::cust(opening.clone()), "opening")
+        .column_as(Column::Id.count(), "bodies")
+        .filter(Expr::cust("substr(body, 1, 1)").eq(vec![MARK]))
+        .group_by(Expr::cust(opening))
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(rows)
 }
 
 /// The newest replays of this delivery, newest first.
