@@ -1,7 +1,8 @@
 //! Opens the database, SQLite or PostgreSQL, so that what is committed is kept.
 //!
 //! SQLite: one connection writes, a pool of read-only ones reads; write-ahead log with an fsync at
-//! every commit. PostgreSQL: one pool, `synchronous_commit` on. Both are checked, not assumed.
+//! every commit. PostgreSQL: one pool, `synchronous_commit` set on each of its connections. Both are
+//! checked, not assumed.
 
 mod place;
 
@@ -23,7 +24,7 @@ use sea_orm::{
     TransactionOptions, TransactionTrait as _,
 };
 use sqlx::{
-    Connection as _, Sqlite, SqliteConnection,
+    Connection as _, Executor as _, Sqlite, SqliteConnection,
     pool::PoolOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
@@ -48,6 +49,11 @@ const LOCKED_FOR: Duration = Duration::from_secs(5);
 /// that stays as it is.
 const SQLITE_PROBE: &str = "PRAGMA user_version = 0";
 const POSTGRES_PROBE: &str = "UPDATE log_meta SET epoch = epoch WHERE id = 1";
+
+/// Sets for a connection of PostgreSQL what server, database and role may set otherwise at any time:
+/// that a commit is on the disk when it is answered. What asks for more than that stays.
+const KEEP_COMMITS: &str = "SELECT set_config('synchronous_commit', \
+    replace(current_setting('synchronous_commit'), 'off', 'on'), false)";
 
 /// The advisory lock under which replicas migrate one after the other.
 const MIGRATION_LOCK: i64 = 0x6d6f_6e6f_0001;
@@ -152,6 +158,14 @@ impl Database {
             // A row that somebody locked by hand must not hold up all the others for ever.
             options.test_before_acquire(true).map_sqlx_postgres_opts(|options| {
                 options.options([("lock_timeout", "5s"), ("statement_timeout", "15s")])
+            });
+            options.map_sqlx_postgres_pool_opts(|pool| {
+                pool.after_connect(|connection, _| {
+                    Box::pin(async move {
+                        connection.execute(KEEP_COMMITS).await?;
+                        Ok(())
+                    })
+                })
             });
             let pool = SeaDatabase::connect(options).await.map_err(|error| open(&error, url))?;
             let setting = "synchronous_commit";

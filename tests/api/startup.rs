@@ -339,6 +339,43 @@ async fn check_counts_what_is_sealed_with_a_key_that_is_not_there() {
     world.stop().await;
 }
 
+#[tokio::test]
+async fn a_server_that_comes_to_answer_before_it_writes_does_so_to_others() {
+    use sea_orm::{Statement, TransactionTrait as _};
+    let (Some(_), world) = (postgres(), World::new().await) else { return };
+    // Not only the connections that there are: those that come later as well.
+    let database = mono_gateway::database::Database::open(&world.database_url).await.unwrap();
+    let admin = world.database().await;
+    let setting = async |value: &str| {
+        let name = world.database_url.rsplit('/').next().unwrap();
+        let sql = format!("ALTER DATABASE {name} SET synchronous_commit = {value}");
+        admin.execute_unprepared(&sql).await.unwrap();
+    };
+    let shown = async |db: &sea_orm::DatabaseTransaction| {
+        let sql = Statement::from_string(sea_orm::DbBackend::Postgres, "SHOW synchronous_commit");
+        db.query_one_raw(sql).await.unwrap().unwrap().try_get_by_index::<String>(0).unwrap()
+    };
+    setting("off").await;
+    let mut all = Vec::new();
+    for _ in 0..8 {
+        let one = database.writer().begin().await.unwrap();
+        assert_eq!(shown(&one).await, "on", "connection {}", all.len());
+        all.push(one);
+    }
+    setting("remote_apply").await;
+    let more = database.writer().begin().await.unwrap();
+    assert_eq!(shown(&more).await, "remote_apply", "what asks for more stays");
+    for one in all.into_iter().chain([more]) {
+        one.rollback().await.unwrap();
+    }
+    database.close().await;
+    // Another one starts as well: it makes no difference to it.
+    setting("off").await;
+    let another = world.try_start(world.config()).await.unwrap();
+    another.stop().await;
+    world.stop().await;
+}
+
 #[test]
 fn migrations_go_up_and_down() {
     let folder = tempfile::tempdir().unwrap();
