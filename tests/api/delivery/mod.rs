@@ -11,7 +11,7 @@ use std::{fs::File, net::SocketAddr, ops::Range, process::Stdio, time::Duration}
 
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use reader::{Reader, Way, Wish};
-use sea_orm::{ConnectionTrait as _, DatabaseConnection, Statement};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, Statement, TransactionTrait as _};
 use serde_json::{Value, json};
 
 use crate::{access, support::*};
@@ -246,6 +246,62 @@ async fn a_cursor_that_is_too_old_ahead_or_of_another_log_yields_one_resync_then
         let wanted: Vec<_> = new.iter().filter(|(_, account, _)| is_wanted(account)).collect();
         let events = next(reader, wanted.len()).await;
         assert_eq!(events.iter().map(heard).collect::<Vec<_>>().iter().collect::<Vec<_>>(), wanted);
+    }
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_behind_whose_place_the_log_is_removed_while_it_catches_up_hears_one_resync() {
+    const CHANGES: i64 = 40_000;
+    let world = World::with(|config| config.patience.ping = Duration::from_secs(600)).await;
+    let db = world.database().await;
+    let epoch = epoch(&db).await;
+    // More than the system keeps of a connection, of one change many times.
+    let long = [format!("{:0100}", 1)];
+    pump_into(&world, &long, 0..1).await;
+    let sql = format!(
+        "INSERT INTO change_log (account_id, kind, change, at) WITH RECURSIVE n(i) AS (SELECT 2 \
+         UNION ALL SELECT i + 1 FROM n WHERE i < {CHANGES}) SELECT account_id, kind, change, at \
+         FROM change_log, n"
+    );
+    db.execute_unprepared(&sql).await.unwrap();
+    let wish = Wish { after: Some(format!("{epoch}.0")), ..Wish::default() };
+    let mut readers = Vec::new();
+    for way in [Way::WebSocket, Way::Events] {
+        readers.push(Reader::open(world.gateways[0].address, way, &wish, Some(4096)).await);
+    }
+    // Each was found to be where all is kept; neither reads.
+    world.heard_by(0, 2).await;
+    let kept_from = CHANGES - 100;
+    let log = db.begin().await.unwrap();
+    for sql in [
+        format!("DELETE FROM change_log WHERE seq <= {kept_from}"),
+        format!("UPDATE log_meta SET trimmed_through = {kept_from}"),
+    ] {
+        log.execute_unprepared(&sql).await.unwrap();
+    }
+    log.commit().await.unwrap();
+    let cursor = |event: &Value| event["cursor"].as_str().unwrap().to_owned();
+    for reader in &mut readers {
+        let story = async {
+            let mut told = 0;
+            loop {
+                for event in reader.read(64 * 1024).await.expect("it is not hung up on") {
+                    if event["kind"] == "RESYNC" {
+                        assert_eq!(cursor(&event), format!("{epoch}.{CHANGES}"));
+                        return told;
+                    }
+                    told += 1;
+                    assert_eq!(cursor(&event), format!("{epoch}.{told}"), "nothing is left out");
+                }
+            }
+        };
+        let told = tokio::time::timeout(WITHIN, story).await.expect("a RESYNC comes");
+        assert!(told < kept_from, "{told} changes had been sent before");
+    }
+    pump_into(&world, &long, 1..2).await;
+    for reader in &mut readers {
+        assert_eq!(cursor(&next(reader, 1).await[0]), format!("{epoch}.{}", CHANGES + 1));
     }
     world.stop().await;
 }
