@@ -25,6 +25,7 @@ mod link;
 mod locked;
 mod log;
 mod mishap;
+mod order;
 mod raw;
 mod reauth;
 mod replicas;
