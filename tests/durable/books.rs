@@ -80,22 +80,21 @@ const NEWEST: &str = "SELECT s.account_id, s.data_status, CAST(s.reauth_required
 /// What was found so far.
 pub(crate) struct Books {
     database_url: String,
-    deliveries: usize,
-    poisonous: usize,
-    copies: usize,
-    wishes: BTreeMap<&'static str, usize>,
-    cut_off: usize,
+    /// By kind: webhooks by their effect, mutations by their table, changes by their kind in the log.
+    counts: BTreeMap<&'static str, usize>,
+    /// The same when they were last asked whether they have grown.
+    before: BTreeMap<&'static str, usize>,
     checked_through: i64,
-    told: usize,
 }
 
 impl fmt::Display for Books {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { deliveries, poisonous, copies, wishes, cut_off, told, .. } = self;
+        let webhooks: usize = Effect::KINDS.iter().map(|kind| self.count(kind)).sum();
+        let told: usize = KINDS.iter().map(|(kind, ..)| self.count(kind)).sum();
+        let counts = &self.counts;
         write!(
             f,
-            "{deliveries} webhooks answered 200 ({poisonous} poisonous, {copies} copies), {cut_off} \
-             cut off and sent again, {wishes:?} answered, {told} changes told once and in order"
+            "{webhooks} webhooks answered 200, {told} changes told once and in order: {counts:?}"
         )
     }
 }
@@ -104,14 +103,28 @@ impl Books {
     pub(crate) fn new(database_url: &str) -> Self {
         Self {
             database_url: database_url.to_owned(),
-            deliveries: 0,
-            poisonous: 0,
-            copies: 0,
-            wishes: BTreeMap::new(),
-            cut_off: 0,
+            counts: BTreeMap::new(),
+            before: BTreeMap::new(),
             checked_through: 0,
-            told: 0,
         }
+    }
+
+    /// How many of this kind were found so far.
+    pub(crate) fn count(&self, kind: &str) -> usize {
+        self.counts.get(kind).copied().unwrap_or_default()
+    }
+
+    /// Some of each of these kinds were found since this was last asked.
+    pub(crate) fn have_grown(&mut self, kinds: impl Iterator<Item = &'static str>) {
+        for kind in kinds {
+            let before = self.before.get(kind).copied().unwrap_or_default();
+            assert!(self.count(kind) > before, "nothing of {kind}: {self}");
+        }
+        self.before.clone_from(&self.counts);
+    }
+
+    fn found(&mut self, kind: &'static str, count: usize) {
+        *self.counts.entry(kind).or_default() += count;
     }
 
     pub(crate) async fn open(&self) -> DatabaseConnection {
@@ -146,19 +159,15 @@ impl Books {
             let found = outcomes.get(&digest_of(delivery)).unwrap_or_else(|| {
                 panic!("a webhook that was answered 200 is lost: {text}");
             });
-            self.deliveries += 1;
+            self.found(delivery.effect.kind(), 1);
             match &delivery.effect {
                 Effect::Moves(_) => assert!(found.contains(&"APPLIED".into()), "{found:?} {text}"),
                 Effect::Meets(account, status) => {
                     assert_eq!(accounts[account].0.as_deref(), Some(*status), "{text}");
                 }
                 Effect::Wants(account) => assert!(accounts[account].1, "{text}"),
-                Effect::Copy => {
-                    self.copies += 1;
-                    assert!(found.len() > 1, "{found:?} {text}");
-                }
+                Effect::Copy => assert!(found.len() > 1, "{found:?} {text}"),
                 Effect::Kept => {
-                    self.poisonous += 1;
                     let known = ["UNDECODABLE", "NO_ACCOUNT", "UNKNOWN"];
                     assert!(known.contains(&found[0].as_str()), "{found:?} {text}");
                 }
@@ -167,7 +176,7 @@ impl Books {
         for lane in lanes {
             let status = accounts.get(&lane.account).and_then(|(status, _)| status.as_deref());
             assert!(lane.may_be().contains(&status), "{} is {status:?}", lane.account);
-            self.cut_off += usize::from(lane.open.is_some());
+            self.found("cut off", usize::from(lane.open.is_some()));
         }
     }
 
@@ -182,7 +191,7 @@ impl Books {
         for id in &ids {
             assert!(there.contains(id), "{id} was answered and is not in {table}");
         }
-        *self.wishes.entry(table).or_default() += ids.len();
+        self.found(table, ids.len());
     }
 
     /// Nothing is half there, nothing was applied twice, and what was told is what is stored.
@@ -234,7 +243,7 @@ impl Books {
                 assert_eq!(heard, stored, "{kind}: what was told and what is stored");
             }
             assert_eq!(heard.len(), stored.len(), "{kind}");
-            self.told += heard.len();
+            self.found(kind, heard.len());
         }
         assert!(stored.is_empty(), "{stored:?} was not told");
         self.checked_through = through;

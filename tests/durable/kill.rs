@@ -1,10 +1,7 @@
 //! `kill -9` at any moment, again and again over one database that grows.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -42,6 +39,22 @@ pub(crate) enum Effect {
     Wants(String),
     /// It is kept, and that is all.
     Kept,
+}
+
+impl Effect {
+    /// Every kind of webhook, in a word.
+    pub(crate) const KINDS: [&str; 5] = ["moves", "copies", "meets", "wants", "poisonous"];
+
+    pub(crate) fn kind(&self) -> &'static str {
+        let [moves, copies, meets, wants, poisonous] = Self::KINDS;
+        match self {
+            Self::Moves(_) => moves,
+            Self::Copy => copies,
+            Self::Meets(..) => meets,
+            Self::Wants(_) => wants,
+            Self::Kept => poisonous,
+        }
+    }
 }
 
 /// Who delivers webhooks one after the other, and what they know.
@@ -135,8 +148,9 @@ impl Lane {
                 self.open = Some(delivery);
                 return self;
             }
+            let kind = delivery.effect.kind();
             self.is_answered(delivery);
-            count.one();
+            count.one(kind);
         }
     }
 
@@ -246,11 +260,13 @@ impl Wishes {
             self.turn += 1;
             let input = self.input();
             match self.ask(&gateway, &input).await {
-                Ok(Some(id)) => self.answered.push((input, id)),
+                Ok(Some(id)) => {
+                    self.answered.push((input, id));
+                    count.one(self.kind.field);
+                }
                 Ok(None) => {}
                 Err(_) => return self,
             }
-            count.one();
         }
     }
 
@@ -263,20 +279,33 @@ impl Wishes {
     }
 }
 
-/// Counts answers, and says when there were enough.
+/// Counts answers, and says when there were enough: so many, and some of whatever each round is to
+/// have had.
 struct Count {
-    left: AtomicUsize,
+    left: Mutex<(usize, Vec<&'static str>)>,
     enough: Notify,
 }
 
 impl Count {
     fn to(answers: usize) -> Arc<Self> {
-        Arc::new(Self { left: AtomicUsize::new(answers), enough: Notify::new() })
+        let each = KINDS.iter().map(|kind| kind.field).chain([Effect::KINDS[0]]).collect();
+        Arc::new(Self { left: Mutex::new((answers, each)), enough: Notify::new() })
     }
 
-    fn one(&self) {
-        if self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
+    fn one(&self, kind: &'static str) {
+        let mut left = self.left.lock().unwrap();
+        left.0 = left.0.saturating_sub(1);
+        left.1.retain(|missing| *missing != kind);
+        if left.0 == 0 && left.1.is_empty() {
             self.enough.notify_one();
+        }
+    }
+
+    /// Waits until there were enough.
+    async fn reached(&self) {
+        if tokio::time::timeout(DEADLINE, self.enough.notified()).await.is_err() {
+            let (answers, kinds) = &*self.left.lock().unwrap();
+            panic!("{answers} answers are missing, and all of {kinds:?}");
         }
     }
 }
@@ -300,8 +329,7 @@ async fn load_and_kill(
     for wish in wishes {
         wishing.spawn(wish.run(gateway.clone(), count.clone()));
     }
-    let enough = tokio::time::timeout(DEADLINE, count.enough.notified()).await;
-    enough.expect("they are answered");
+    count.reached().await;
     // Not only right behind an answer: anywhere between two of them.
     let moment = Instant::now() + Duration::from_micros(random.random_range(0..4000));
     while Instant::now() < moment {
@@ -350,6 +378,10 @@ async fn what_was_answered_outlives_kill_9_at_any_moment() {
         }
         listener.catch_up(&books).await;
         books.check_all(&lanes, &mut listener).await;
+        if round > 0 {
+            let each = KINDS.iter().map(|kind| kind.table).chain(["moves", "cut off"]);
+            books.have_grown(each.chain(["DATA_STATUS", "REAUTH", "LINK", "JOB"]));
+        }
         if round < rounds {
             let loaded = load_and_kill(gateway, listener, lanes, wishes, &mut random).await;
             (listener, lanes, wishes) = loaded;
@@ -362,5 +394,10 @@ async fn what_was_answered_outlives_kill_9_at_any_moment() {
     print!("{said}");
     assert!(checked.status.success(), "{said}");
     println!("{rounds} kills; {books}");
+    // What is rarer than once a round.
+    let least = usize::try_from(rounds / 10).unwrap();
+    for kind in Effect::KINDS {
+        assert!(books.count(kind) >= least, "{kind}: {books}");
+    }
     mono.stop().await;
 }
