@@ -249,6 +249,8 @@ impl Story {
                 self = self.hears(What::Job(JobNews::Polled { id, word: None, result }));
             }
             self = self.hears(What::TimePassed);
+            let next = self.state.next_deadline();
+            assert!(next.is_none_or(|next| next > due), "{due} is not met: {:?}", self.state);
         }
         self.now_s = end;
         self
