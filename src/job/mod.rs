@@ -62,6 +62,11 @@ pub enum JobError {
     /// The same request came before, and got this.
     #[error("the request with this idempotencyKey failed: {1}")]
     OtherFailed(ErrorCode, String),
+    /// The same request came before, and Mono did not begin for a reason that passes.
+    #[error(
+        "Mono did not begin with the request that was under way by this idempotencyKey: {1}; ask again"
+    )]
+    OtherNotTaken(ErrorCode, String),
     /// The same request came before, and it is not known what became of it.
     #[error("the gateway stopped before it heard Mono's answer to this request; ask again")]
     Interrupted,
@@ -110,6 +115,7 @@ impl From<JobError> for ApiError {
             JobError::Handover(error) => error.into(),
             // The key stands for this answer.
             JobError::OtherFailed(code, _) => Self::shown(code, &error).for_good(),
+            JobError::OtherNotTaken(code, _) => Self::shown(code, &error),
             JobError::Interrupted => Self::shown(ErrorCode::UpstreamUnavailable, &error),
             JobError::BadMonths
             | JobError::BadLoan(_)

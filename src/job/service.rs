@@ -289,6 +289,8 @@ impl Jobs {
                 if job.is_interrupted() {
                     return Err(JobError::Interrupted);
                 }
+                // Its key is free again.
+                let is_for_good = !job.is_worth_repeating();
                 asked.state = self.state_of(account).await?;
                 asked.started = !first.reused;
                 if let Some((told, failure)) =
@@ -296,7 +298,12 @@ impl Jobs {
                 {
                     let code = ErrorCode::parse(told).unwrap_or(ErrorCode::UpstreamUnavailable);
                     if job.kind != JobKind::Refresh || code != ErrorCode::UpstreamRateLimited {
-                        return Err(JobError::OtherFailed(code, failure.message.clone()));
+                        let message = failure.message.clone();
+                        return Err(if is_for_good {
+                            JobError::OtherFailed(code, message)
+                        } else {
+                            JobError::OtherNotTaken(code, message)
+                        });
                     }
                     asked.started = false;
                     let at = asked.state.refresh.as_ref().map(|refresh| refresh.next_allowed_at);
@@ -504,7 +511,8 @@ impl Jobs {
     }
 }
 
-/// Whether an error says that Mono did not begin, or leaves that open.
+/// Whether an error says that Mono did not begin, or leaves that open. What it was not asked for it
+/// did not begin.
 fn refusal(error: MonoError) -> SyncFailureCode {
     match error {
         MonoError::NoWebhook => SyncFailureCode::NoWebhook,
@@ -512,11 +520,11 @@ fn refusal(error: MonoError) -> SyncFailureCode {
         | MonoError::NotFound
         | MonoError::Rejected(_)
         | MonoError::NotReauthorisable
-        | MonoError::RateLimited { .. } => SyncFailureCode::RequestRefused,
-        MonoError::Unavailable { .. }
         | MonoError::NotAsked { .. }
-        | MonoError::Timeout
-        | MonoError::BadResponse(_) => SyncFailureCode::RequestUnanswered,
+        | MonoError::RateLimited { .. } => SyncFailureCode::RequestRefused,
+        MonoError::Unavailable { .. } | MonoError::Timeout | MonoError::BadResponse(_) => {
+            SyncFailureCode::RequestUnanswered
+        }
     }
 }
 

@@ -2,11 +2,7 @@
 //! expire. Each deadline stands in the database, so it survives a restart, and is claimed, so one
 //! replica takes it.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::{
     future,
@@ -21,14 +17,14 @@ use tokio::{
 
 use super::{
     RetrievedData,
+    backlog::{Backlog, Due},
     fact::{Look, Reported, What},
     job::Job,
     link::LinkWhat,
     polls::ask_after,
     recogniser::Recogniser,
     service::Lifecycle,
-    session::Session,
-    store,
+    store::{self, Deadline},
 };
 use crate::{
     clock::Time,
@@ -58,6 +54,9 @@ const LOOKS: usize = 16;
 /// How long a replica may take over one deadline before another may.
 const CLAIM: chrono::Duration = chrono::Duration::seconds(60);
 
+/// How long an account is let be about which Mono could not be asked because all of it is down.
+const PUT_OFF: chrono::Duration = chrono::Duration::seconds(5);
+
 /// How often old idempotency keys are forgotten.
 const KEYS_EVERY: chrono::Duration = chrono::Duration::hours(1);
 
@@ -75,7 +74,7 @@ pub async fn run(lifecycle: Lifecycle, mono: Client, database: Database) {
             biased;
             _ = period.tick() => {}
             () = worker.lifecycle.clock().moved() => {}
-            () = worker.freed.notified(), if !backlog.queue.is_empty() => {
+            () = worker.freed.notified(), if backlog.waits_for_room() => {
                 worker.go_on(&mut backlog, &mut under_way).await;
                 continue;
             }
@@ -86,35 +85,29 @@ pub async fn run(lifecycle: Lifecycle, mono: Client, database: Database) {
         if let Err(error) = worker.erase_old_results().await {
             tracing::error!(cause = %chain(&error), "what jobs brought was not erased in time; trying again");
         }
-        while under_way.try_join_next().is_some() {}
     }
-}
-
-/// Accounts that are to be looked at once there is room, so that they hold up nobody whose
-/// deadline needs no look.
-#[derive(Default)]
-struct Backlog {
-    /// Since when each of them is due.
-    known: HashMap<AccountId, Time>,
-    /// The order in which they are come to.
-    queue: VecDeque<AccountId>,
-    /// Where the last round stopped, if it did not come to the end.
-    after: Option<(Time, AccountId)>,
 }
 
 /// What became of a deadline that was come to.
 enum Met {
     /// It needs nothing more of this replica.
     Done,
-    /// There is no room to look at the account now: it stays due.
-    NoRoom,
+    /// Mono is to be asked, and cannot be now: it stays due.
+    Waits {
+        /// When there is something to do about it all the same.
+        again_at: Option<Time>,
+        /// Whether it is room that it waits for, and not a Mono that is down.
+        for_room: bool,
+    },
     /// Mono is to be asked.
     Ask(Box<Question>),
 }
 
 /// What Mono is to be asked about an account.
 struct Question {
-    account: AccountId,
+    deadline: Deadline,
+    /// Since when it has waited to be asked.
+    since: Time,
     /// Whether its details are looked at.
     look: bool,
     /// The jobs that are asked after.
@@ -125,6 +118,10 @@ struct Question {
     until: Time,
     place: OwnedSemaphorePermit,
 }
+
+/// Those that Mono is being asked about. What Mono turned out to be down for comes back, with since
+/// when it has waited.
+type UnderWay = JoinSet<Option<(Deadline, Time)>>;
 
 #[derive(Clone)]
 struct Worker {
@@ -139,9 +136,15 @@ struct Worker {
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 impl Worker {
-    /// Comes to what is due now, except what is known to wait for room.
-    async fn round(&self, backlog: &mut Backlog, under_way: &mut JoinSet<()>) {
+    /// Comes to what is due now, except where it is known that only asking Mono is left, and that
+    /// Mono cannot be asked yet.
+    async fn round(&self, backlog: &mut Backlog, under_way: &mut UnderWay) {
         let now = self.lifecycle.clock().now();
+        while let Some(asked) = under_way.try_join_next() {
+            if let Ok(Some((deadline, since))) = asked {
+                backlog.keep(deadline, since, Some(now + PUT_OFF), false);
+            }
+        }
         for _ in 0..PAGES {
             let after = backlog.after.take();
             let due = store::next_deadlines(self.database.reader(), now, after, PAGE).await;
@@ -153,39 +156,40 @@ impl Worker {
                 }
             };
             let is_full = due.len() as u64 == PAGE;
-            let last = due.last().cloned().filter(|_| is_full);
-            backlog.after = last.map(|(account, at)| (at, account));
-            let waits = |(account, at): &(AccountId, Time)| backlog.known.get(account) == Some(at);
-            let fresh: Vec<_> = due.into_iter().filter(|due| !waits(due)).collect();
+            let last = due.last().filter(|_| is_full);
+            backlog.after = last.map(|deadline| (deadline.at, deadline.account.clone()));
+            let fresh: Vec<_> = due
+                .into_iter()
+                .filter(|deadline| backlog.is_to_be_met(deadline, now))
+                .map(|deadline| {
+                    let since = backlog.since(&deadline.account).unwrap_or(now);
+                    (deadline, since)
+                })
+                .collect();
             let met = stream::iter(fresh)
-                .map(|(account, at)| async move {
-                    let met = self.meet(&account).await;
-                    (account, at, met)
+                .map(|(deadline, since)| async move {
+                    let met = self.meet(&deadline, since).await;
+                    (deadline, since, met)
                 })
                 .buffered(AT_ONCE);
             let met: Vec<_> = met.collect().await;
-            for (account, at, met) in met {
-                if matches!(self.begin(&account, met, under_way), Met::NoRoom)
-                    && backlog.known.insert(account.clone(), at).is_none()
-                {
-                    backlog.queue.push_back(account);
-                }
+            for (deadline, since, met) in met {
+                self.begin(deadline, since, met, backlog, under_way);
             }
             if !is_full {
-                return;
+                break;
             }
         }
+        backlog.forget_gone(now);
     }
 
     /// Looks at those that wait for room, as far as there is some.
-    async fn go_on(&self, backlog: &mut Backlog, under_way: &mut JoinSet<()>) {
+    async fn go_on(&self, backlog: &mut Backlog, under_way: &mut UnderWay) {
         while self.looks.available_permits() > 0
-            && let Some(account) = backlog.queue.pop_front()
+            && let Some((deadline, since)) = backlog.next()
         {
-            backlog.known.remove(&account);
-            let met = self.meet(&account).await;
-            // Found due again by the next round, if it is.
-            self.begin(&account, met, under_way);
+            let met = self.meet(&deadline, since).await;
+            self.begin(deadline, since, met, backlog, under_way);
         }
     }
 
@@ -193,27 +197,40 @@ impl Worker {
     /// bank that is slow must not hold up the others' deadlines.
     fn begin(
         &self,
-        account: &AccountId,
+        deadline: Deadline,
+        since: Time,
         met: Result<Met, Failure>,
-        under_way: &mut JoinSet<()>,
-    ) -> Met {
+        backlog: &mut Backlog,
+        under_way: &mut UnderWay,
+    ) {
         match met {
+            Ok(Met::Waits { again_at, for_room }) => {
+                backlog.keep(deadline, since, again_at, for_room);
+            }
+            Ok(Met::Done) => backlog.forget(&deadline.account),
             Ok(Met::Ask(question)) => {
+                backlog.forget(&deadline.account);
                 let worker = self.clone();
                 under_way.spawn(async move {
-                    if let Err(error) = worker.ask_mono(&question).await {
-                        let account = &question.account;
-                        tracing::error!(%account, cause = %chain(error.as_ref()), "a look was not recorded; it stays due");
-                    }
-                    drop(question.place);
+                    let asked = worker.ask_mono(&question).await;
+                    let Question { deadline, since, place, .. } = *question;
+                    drop(place);
                     worker.freed.notify_one();
+                    match asked {
+                        Ok(Asked::Yes) => None,
+                        Ok(Asked::MonoIsDown) => Some((deadline, since)),
+                        Err(error) => {
+                            let account = &deadline.account;
+                            tracing::error!(%account, cause = %chain(error.as_ref()), "a look was not recorded; it stays due");
+                            None
+                        }
+                    }
                 });
-                Met::Done
             }
-            Ok(met) => met,
             Err(error) => {
+                let account = &deadline.account;
                 tracing::error!(%account, cause = %chain(error.as_ref()), "a deadline was not met; it stays due");
-                Met::Done
+                backlog.forget(account);
             }
         }
     }
@@ -255,37 +272,43 @@ impl Worker {
 
     /// Does what is due about an account as far as time alone decides it, and says what Mono is to
     /// be asked for. Only asking is claimed: of two that do the rest the second changes nothing.
-    async fn meet(&self, account: &AccountId) -> Result<Met, Failure> {
+    /// `since` is since when it has waited to be asked about.
+    async fn meet(&self, deadline: &Deadline, since: Time) -> Result<Met, Failure> {
+        let account = &deadline.account;
         let now = self.lifecycle.clock().now();
         let state = self.lifecycle.states(std::slice::from_ref(account)).await?.remove(account);
-        let state = state.unwrap_or_default();
-        let session_is_due = state.session.as_ref().and_then(Session::deadline);
-        let due_jobs: Vec<Job> = state
-            .jobs
-            .into_iter()
-            .filter(|job| job.deadline().is_some_and(|at| at <= now))
-            .collect();
-        // The others are asked after, or what they brought is looked at.
-        let (jobs, ran_out): (Vec<_>, Vec<_>) =
-            due_jobs.into_iter().partition(|job| job.is_asked_after() && job.mono_was_asked());
-        let look = state.waiting.as_ref().is_some_and(|waiting| waiting.next_at <= now);
-        let is_last = state.waiting.is_some_and(|waiting| look && waiting.is_over(now))
-            || jobs.iter().any(|job| job.is_overdue(now));
-        let is_over = session_is_due.is_some_and(|at| at <= now) || !ran_out.is_empty();
-        if is_over && !is_last {
+        let due = Due::of(state.unwrap_or_default(), now);
+        if due.is_over && !due.cuts() {
             self.lifecycle.record(account.clone(), What::TimePassed).await?;
         }
-        if !look && jobs.is_empty() {
+        if !due.asks() {
             return Ok(Met::Done);
         }
-        // Before it is claimed: what there is no room for now is another replica's, too.
-        let Ok(place) = self.looks.clone().try_acquire_owned() else { return Ok(Met::NoRoom) };
+        let is_down = self.mono.is_down_for(account);
+        // Before it is claimed: what cannot be asked for now is another replica's, too.
+        let place = if is_down { None } else { self.looks.clone().try_acquire_owned().ok() };
+        let Some(place) = place else {
+            if due.is_out_of_patience(since) {
+                // It has waited for its last look for as long as anything may.
+                self.lifecycle.record(account.clone(), What::TimePassed).await?;
+                return Ok(Met::Done);
+            }
+            let again_at = due.again_at(since);
+            let again_at = if is_down {
+                Some(again_at.map_or(now + PUT_OFF, |at| at.min(now + PUT_OFF)))
+            } else {
+                again_at
+            };
+            return Ok(Met::Waits { again_at, for_room: !is_down });
+        };
         let until = now + CLAIM;
         if !store::claim(self.database.writer(), account, now, until).await? {
             return Ok(Met::Done);
         }
-        let (account, then_time) = (account.clone(), is_over && is_last);
-        Ok(Met::Ask(Box::new(Question { account, look, jobs, then_time, until, place })))
+        let then_time = due.is_over && due.cuts();
+        let (deadline, Due { look, jobs, .. }) = (deadline.clone(), due);
+        let question = Question { deadline, since, look, jobs, then_time, until, place };
+        Ok(Met::Ask(Box::new(question)))
     }
 
     /// What jobs brought is personal: it is erased when its time is up, asked for or not.
@@ -298,8 +321,9 @@ impl Worker {
         Ok(())
     }
 
-    async fn ask_mono(&self, question: &Question) -> Result<(), Failure> {
-        let Question { account, look, jobs, then_time, until, place: _ } = question;
+    async fn ask_mono(&self, question: &Question) -> Result<Asked, Failure> {
+        let Question { deadline, look, jobs, then_time, until, .. } = question;
+        let account = &deadline.account;
         let mut looked = if *look { self.look(account).await } else { Ok(Asked::Yes) };
         for job in jobs {
             let asked = ask_after(&self.lifecycle, &self.mono, job).await.map_err(Failure::from);
@@ -310,11 +334,10 @@ impl Worker {
         if *then_time || jobs.iter().any(|job| job.is_overdue(now)) {
             self.lifecycle.record(account.clone(), What::TimePassed).await?;
         }
-        match looked? {
-            Asked::Yes => Ok(store::release(self.database.writer(), account, *until).await?),
-            // It stays due, and is taken again when this claim is over.
-            Asked::MonoIsDown => Ok(()),
-        }
+        let looked = looked?;
+        // Given back if Mono is down, too: what else is due about the account is not to wait.
+        store::release(self.database.writer(), account, *until).await?;
+        Ok(looked)
     }
 
     async fn look(&self, account: &AccountId) -> Result<Asked, Failure> {
@@ -324,21 +347,12 @@ impl Worker {
                 let banks = self.lifecycle.recogniser();
                 What::Looked(look(banks, account, &details, asked_at, true))
             }
-            // No look, unless it is the last one: nothing waits for ever.
-            Err(MonoError::NotAsked { .. }) if !self.is_over(account, asked_at).await? => {
-                return Ok(Asked::MonoIsDown);
-            }
+            // No look. If it is the last one, the account's patience ends it.
+            Err(MonoError::NotAsked { .. }) => return Ok(Asked::MonoIsDown),
             Err(error) => What::LookFailed { code: error.code().as_str().to_owned() },
         };
         self.lifecycle.record(account.clone(), what).await?;
         Ok(Asked::Yes)
-    }
-
-    /// Whether the account has waited for as long as it may.
-    async fn is_over(&self, account: &AccountId, now: Time) -> Result<bool, Failure> {
-        let state = self.lifecycle.states(std::slice::from_ref(account)).await?.remove(account);
-        let waiting = state.and_then(|state| state.waiting);
-        Ok(waiting.is_none_or(|waiting| waiting.is_over(now)))
     }
 }
 

@@ -218,6 +218,21 @@ impl Job {
         self.failure().is_some_and(|failure| failure.code == SyncFailureCode::Interrupted)
     }
 
+    /// Whether nothing was begun for a reason that passes, Mono being down or limiting us: whoever
+    /// repeats the request has it tried anew.
+    #[must_use]
+    pub fn is_worth_repeating(&self) -> bool {
+        let passes = |told: &str| {
+            [ErrorCode::UpstreamUnavailable, ErrorCode::UpstreamRateLimited]
+                .iter()
+                .any(|code| code.as_str() == told)
+        };
+        self.failure().is_some_and(|failure| {
+            failure.code == SyncFailureCode::RequestRefused
+                && failure.told.as_deref().is_some_and(passes)
+        })
+    }
+
     /// Whether Mono probably runs it, or ran it, though it was given up: a server that is not
     /// available has as a rule begun nothing.
     #[must_use]

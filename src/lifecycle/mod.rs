@@ -5,6 +5,7 @@
 //! us something about an account goes through [`service::Lifecycle::record`], the one door, which
 //! locks the account, folds, appends the changes to the log and commits.
 
+mod backlog;
 pub mod deadlines;
 pub mod deliveries;
 pub mod derived;

@@ -9,6 +9,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{
     sync::{Notify, mpsc, oneshot},
     task::JoinHandle,
+    time::Instant,
 };
 
 use super::{
@@ -36,8 +37,8 @@ use crate::{
 /// How many entries wait for the writer before more are refused.
 const QUEUE: usize = 4096;
 
-/// How often, and how long apart, Mono's answer is tried to be recorded.
-const RECORD_TRIES: u32 = 60;
+/// For how long, and how long apart, Mono's answer is tried to be recorded.
+const RECORD_WITHIN: Duration = Duration::from_secs(30);
 const RECORD_PAUSE: Duration = Duration::from_millis(500);
 
 /// How many of a caller's accounts are searched for a customer at once.
@@ -191,18 +192,29 @@ impl Lifecycle {
     /// the database away for a moment must not lose it.
     ///
     /// # Errors
-    /// [`RecordError`] after half a minute, or at once if trying again is of no use.
+    /// [`RecordError`] of the try that is under way after half a minute (a database that is locked
+    /// keeps one for some seconds), or at once if trying again is of no use.
     pub async fn patiently<T, F>(record: impl Fn() -> F) -> Result<T, RecordError>
     where
         F: Future<Output = Result<T, RecordError>>,
     {
-        let mut tried = 0;
+        Self::patiently_within(RECORD_WITHIN, RECORD_PAUSE, record).await
+    }
+
+    async fn patiently_within<T, F>(
+        within: Duration,
+        pause: Duration,
+        record: impl Fn() -> F,
+    ) -> Result<T, RecordError>
+    where
+        F: Future<Output = Result<T, RecordError>>,
+    {
+        let until = Instant::now() + within;
         loop {
-            tried += 1;
             match record().await {
-                Err(error) if error.may_pass() && tried < RECORD_TRIES => {
+                Err(error) if error.may_pass() && Instant::now() + pause < until => {
                     tracing::warn!(cause = %chain(&error), "Mono's answer is not recorded yet; trying again");
-                    tokio::time::sleep(RECORD_PAUSE).await;
+                    tokio::time::sleep(pause).await;
                 }
                 result => return result,
             }
@@ -439,5 +451,38 @@ impl Lifecycle {
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_is_tried_to_be_recorded_for_so_long_however_long_a_try_takes() {
+        let (within, pause) = (Duration::from_millis(200), Duration::from_millis(10));
+        let (tries, a_try) = (AtomicU32::new(0), Duration::from_millis(90));
+        // As a database that is locked.
+        let record = || async {
+            tries.fetch_add(1, Ordering::Relaxed);
+            tokio::time::sleep(a_try).await;
+            Err::<(), _>(RecordError::Busy)
+        };
+        let result = Lifecycle::patiently_within(within, pause, record).await;
+        assert!(matches!(result, Err(RecordError::Busy)));
+        assert!((1..=2).contains(&tries.load(Ordering::Relaxed)), "{tries:?}");
+    }
+
+    #[tokio::test]
+    async fn what_is_of_no_use_to_try_again_is_not() {
+        let tries = AtomicU32::new(0);
+        let record = || async {
+            tries.fetch_add(1, Ordering::Relaxed);
+            Err::<(), _>(RecordError::KeyReused)
+        };
+        assert!(matches!(Lifecycle::patiently(record).await, Err(RecordError::KeyReused)));
+        assert_eq!(tries.load(Ordering::Relaxed), 1);
     }
 }

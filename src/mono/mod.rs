@@ -120,6 +120,12 @@ impl Client {
         Ok(Self { transport: Arc::new(Transport::new(http, base, clock)) })
     }
 
+    /// Whether a call about this account would not be made now, since all of Mono is down.
+    #[must_use]
+    pub fn is_down_for(&self, account: &AccountId) -> bool {
+        self.transport.is_down_for(account)
+    }
+
     /// `GET /v2/accounts/{id}`: the account's details and how far its data is.
     ///
     /// # Errors

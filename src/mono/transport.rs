@@ -154,7 +154,7 @@ impl Transport {
             let pause = pause(advice, tried);
             // Nothing is tried again that could not be answered in time, and one probe is one request.
             let left = deadline.saturating_duration_since(Instant::now());
-            if tried == TRIES || !again || pause >= left || pass.leave == Leave::Probe {
+            if tried == TRIES || !again || pause >= left || matches!(pass.leave, Leave::Probe(_)) {
                 return result.map_err(|failure| failure.error);
             }
             sleep(pause).await;
@@ -223,9 +223,14 @@ impl Transport {
     fn admit<'a>(&'a self, account: Option<&'a AccountId>) -> Result<Pass<'a>, MonoError> {
         let now = self.clock.now();
         let mut breaker = self.breaker();
-        let leave = breaker.admit(now).map_err(not_asked)?;
+        let leave = breaker.admit(now, account).map_err(not_asked)?;
         show(&breaker);
         Ok(Pass { transport: self, account, leave, lives: false, outcome: Outcome::Nothing })
+    }
+
+    /// Whether a call about this account would not be made now.
+    pub(super) fn is_down_for(&self, account: &AccountId) -> bool {
+        self.breaker().refusal(self.clock.now(), Some(account)).is_some()
     }
 
     fn breaker(&self) -> MutexGuard<'_, Breaker> {
@@ -271,10 +276,11 @@ impl Pass<'_> {
     }
 
     fn check(&self) -> Result<(), MonoError> {
-        if self.leave == Leave::Probe {
+        if matches!(self.leave, Leave::Probe(_)) {
             return Ok(());
         }
-        let refusal = self.transport.breaker().refusal(self.transport.clock.now());
+        let now = self.transport.clock.now();
+        let refusal = self.transport.breaker().refusal(now, self.account);
         refusal.map_or(Ok(()), |refused| Err(not_asked(refused)))
     }
 }
@@ -455,7 +461,7 @@ mod tests {
             breaker.settle(at, Leave::Usual, account.as_ref(), Outcome::Failure);
         }
         assert_eq!(level(&breaker).as_deref(), Some("mono_gateway_upstream_breaker 2"));
-        assert_eq!(breaker.admit(now), Ok(Leave::Probe));
+        assert!(matches!(breaker.admit(now, None), Ok(Leave::Probe(_))));
         assert_eq!(level(&breaker).as_deref(), Some("mono_gateway_upstream_breaker 1"));
     }
 

@@ -2,6 +2,7 @@
 
 use chrono::Duration;
 use futures_util::future::join_all;
+use mono_gateway::config::Config;
 use mono_simulator::{DataStatus, Fault, Kind, NewAccount, Outcome, Script};
 use sea_orm::{ConnectionTrait as _, Statement};
 use serde_json::{Value, json};
@@ -177,6 +178,48 @@ async fn a_thousand_that_came_due_in_a_day_off_hold_up_nobody() {
     assert_eq!(looks(&world, &ids), vec![1; ids.len()], "each was looked at once");
     // Sixteen looks, and what was asked for meanwhile.
     assert!(world.simulator.max_concurrent() <= 18, "{}", world.simulator.max_concurrent());
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_waits_behind_looks_that_hang_is_held_up_by_them_in_nothing() {
+    let mut world = World::with_replicas(0).await;
+    let (line, mono) = Line::to(&world, |parts| parts.method == "GET").await;
+    let gateway = world.try_start(Config { mono_base_url: mono, ..world.config() }).await.unwrap();
+    world.gateways.push(gateway);
+    let ids = connected(&world, 120).await;
+    let last = ids.last().unwrap();
+    line.hold(Hold::Before);
+    world.clock.advance(Duration::seconds(16));
+    line.holds(16).await;
+    // One of those that wait for room has a token that dies before it is looked at.
+    let token = json!({ "accountId": last, "method": "WIDGET_TOKEN" });
+    assert_eq!(world.initiate_with(token).await["reauth"]["status"], "LINK_ISSUED");
+    let mut heard = world.subscribe(0, DATA_STATUS, json!({ "id": last })).await;
+    assert_eq!(heard.event().await["kind"], "SNAPSHOT");
+    world.clock.advance(Duration::minutes(11));
+    let known = world.until(last, |known| newest(known)["status"] == "EXPIRED").await;
+    assert_eq!(known["dataStatus"], "PROCESSING");
+    // All are over at 30 minutes, and nobody waits for room for longer than two more.
+    world.clock.advance(Duration::minutes(19));
+    let waiting = "data_status = 'PROCESSING'";
+    assert!(world.count("account_state", waiting).await > 100);
+    world.clock.advance(Duration::minutes(3));
+    let ended = async { while world.count("account_state", waiting).await > 16 {} };
+    tokio::time::timeout(DEADLINE, ended).await.expect("they end without a look");
+    let event = heard.event().await;
+    assert_eq!((&event["to"], &event["cause"]), (&json!("FAILED"), &json!("DEADLINE")));
+    let known = world.known(last).await;
+    assert_eq!(known["sync"]["failure"]["code"], "TIMED_OUT");
+    assert_eq!(known["sync"]["waitingUntil"], Value::Null);
+    assert_eq!(looks(&world, &ids), vec![0; ids.len()]);
+    // Those that are being looked at end with that, and a late success repairs the others.
+    line.hold(Hold::Nowhere);
+    let body = json!({ "event": "mono.events.account_updated", "data": {
+        "account": { "_id": last }, "meta": { "data_status": "AVAILABLE" } } });
+    assert_eq!(world.webhook(body.to_string()).await, 200);
+    assert_eq!(world.known(last).await["dataStatus"], "AVAILABLE");
+    none_waits(&world).await;
     world.stop().await;
 }
 

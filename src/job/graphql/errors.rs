@@ -26,6 +26,7 @@ pub(super) fn user_error(error: &JobError) -> Option<UserError> {
         | JobError::UnknownJob
         | JobError::Handover(_)
         | JobError::OtherFailed(..)
+        | JobError::OtherNotTaken(..)
         | JobError::Interrupted
         | JobError::BadMonths
         | JobError::BadLoan(_)

@@ -262,8 +262,19 @@ pub async fn ids_after(
     find.into_tuple::<String>().all(db).await?.iter().map(|id| account_id(id)).collect()
 }
 
-/// Accounts about which something is due at `now` and that no replica is at work on, each with when
-/// it came to be due, in that order: those behind `after`.
+/// An account about which something is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deadline {
+    /// Which one.
+    pub account: AccountId,
+    /// When it came to be due.
+    pub at: Time,
+    /// The version of its state: another one may have other deadlines.
+    pub version: i64,
+}
+
+/// Accounts about which something is due at `now` and that no replica is at work on, in the order in
+/// which they came to be due: those behind `after`.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -272,11 +283,12 @@ pub async fn next_deadlines(
     now: Time,
     after: Option<(Time, AccountId)>,
     most: u64,
-) -> Result<Vec<(AccountId, Time)>, StoreError> {
+) -> Result<Vec<Deadline>, StoreError> {
     let mut find = row::Entity::find()
         .select_only()
         .column(row::Column::AccountId)
         .column(row::Column::NextDeadlineAt)
+        .column(row::Column::Version)
         .filter(row::Column::NextDeadlineAt.lte(now.timestamp_millis()))
         .filter(unclaimed(now));
     if let Some((at, account)) = after {
@@ -291,10 +303,13 @@ pub async fn next_deadlines(
         .order_by_asc(row::Column::NextDeadlineAt)
         .order_by_asc(row::Column::AccountId)
         .limit(most)
-        .into_tuple::<(String, i64)>()
+        .into_tuple::<(String, i64, i64)>()
         .all(db)
         .await?;
-    rows.iter().map(|(id, at)| Ok((account_id(id)?, time(TABLE, id, *at)?))).collect()
+    let deadline = |(id, at, version): &(String, i64, i64)| {
+        Ok(Deadline { account: account_id(id)?, at: time(TABLE, id, *at)?, version: *version })
+    };
+    rows.iter().map(deadline).collect()
 }
 
 /// Takes the account's deadline for this replica, for as long as `until`. False if another has it.

@@ -22,8 +22,8 @@ use sea_orm::DbErr;
 use crate::error::ApiError;
 
 pub use accounts::{
-    AccountFilter, AccountPage, Loaded, Locked, claim, ids_after as account_ids_after, list, load,
-    load_for_update, next_deadlines, release, same_bank_account, save, wait_briefly,
+    AccountFilter, AccountPage, Deadline, Loaded, Locked, claim, ids_after as account_ids_after,
+    list, load, load_for_update, next_deadlines, release, same_bank_account, save, wait_briefly,
 };
 pub use facts::{
     FactRow, LoggedFact, Told, append_facts, facts_about, facts_between, facts_of_numbers,

@@ -5,7 +5,7 @@ use sea_orm::DatabaseTransaction;
 use crate::lifecycle::{
     AccountState,
     fact::What,
-    job::{Job, JobStage},
+    job::{Job, JobNews, JobStage},
     session::{Session, Stage},
     store::{self, StoreError},
 };
@@ -14,6 +14,9 @@ use crate::lifecycle::{
 pub(super) fn asked_for(state: Option<&AccountState>, what: &What) -> Vec<String> {
     let mut ids = Vec::new();
     if let What::LinkRefused { id, .. } = what {
+        ids.push(id.to_string());
+    }
+    if let What::Job(JobNews::Refused { id, .. }) = what {
         ids.push(id.to_string());
     }
     if *what == What::TimePassed
@@ -35,8 +38,11 @@ pub(super) async fn forget_keys(
 ) -> Result<(), StoreError> {
     for id in asked_for {
         let is_alive = |session: &Session| session.id.to_string() == *id && session.is_out();
-        let runs = |job: &Job| job.id.to_string() == *id && !job.is_interrupted();
-        if !state.session.as_ref().is_some_and(is_alive) && !state.jobs.iter().any(runs) {
+        // What Mono may have begun, or refused for good, stands for its key.
+        let stands = |job: &Job| {
+            job.id.to_string() == *id && !job.is_interrupted() && !job.is_worth_repeating()
+        };
+        if !state.session.as_ref().is_some_and(is_alive) && !state.jobs.iter().any(stands) {
             store::keys::forget(db, id).await?;
         }
     }

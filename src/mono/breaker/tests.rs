@@ -19,20 +19,32 @@ fn account(number: u8) -> AccountId {
 fn fail(breaker: &mut Breaker, calls: u32, accounts: u8, from_ms: i64, to_ms: i64) {
     for call in 0..calls {
         let step = (to_ms - from_ms) * i64::from(call) / i64::from((calls - 1).max(1));
-        let leave = breaker.admit(at(from_ms + step)).expect("it is closed");
         let about = account(u8::try_from(call % u32::from(accounts)).expect("few"));
+        let leave = breaker.admit(at(from_ms + step), Some(&about)).expect("it is closed");
         breaker.settle(at(from_ms + step), leave, Some(&about), Outcome::Failure);
     }
 }
 
 fn is_open(breaker: &Breaker, now_ms: i64) -> bool {
-    breaker.refusal(at(now_ms)).is_some()
+    breaker.refusal(at(now_ms), None).is_some()
+}
+
+/// Has somebody see whether Mono is back, by a call about the account of this number.
+fn probe(breaker: &mut Breaker, now_ms: i64, about: u8) -> Leave {
+    let leave = breaker.admit(at(now_ms), Some(&account(about))).expect("somebody may look");
+    assert!(matches!(leave, Leave::Probe(_)), "{leave:?}");
+    leave
+}
+
+/// In how many milliseconds a call about this account may be let through; 0 if at once.
+fn wait_ms(breaker: &Breaker, now_ms: i64, about: u8) -> u64 {
+    breaker.refusal(at(now_ms), Some(&account(about))).map_or(0, |refused| refused.retry_after_ms)
 }
 
 fn open() -> Breaker {
     let mut breaker = Breaker::new();
     fail(&mut breaker, 20, 5, 0, 10_000);
-    assert_eq!(breaker.refusal(at(10_000)), Some(Refused { retry_after_ms: 2_000 }));
+    assert_eq!((wait_ms(&breaker, 10_000, 0), wait_ms(&breaker, 10_000, 9)), (2_000, 2_000));
     breaker
 }
 
@@ -49,8 +61,8 @@ fn it_opens_after_20_failures_over_5_accounts_in_10_seconds_and_not_before() {
         let mut opened = false;
         for call in 0..calls {
             let now_ms = ms * i64::from(call) / i64::from(calls - 1);
-            let Ok(leave) = breaker.admit(at(now_ms)) else { break };
             let about = account(u8::try_from(call % accounts).expect("few"));
+            let Ok(leave) = breaker.admit(at(now_ms), Some(&about)) else { break };
             let turn = breaker.settle(at(now_ms), leave, Some(&about), Outcome::Failure);
             opened |= turn == Some(Turn::Opened);
         }
@@ -62,7 +74,7 @@ fn it_opens_after_20_failures_over_5_accounts_in_10_seconds_and_not_before() {
 fn calls_that_are_about_no_account_do_not_open_it() {
     let mut breaker = Breaker::new();
     for second in 0..1_000 {
-        let leave = breaker.admit(at(second * 1_000)).expect("closed");
+        let leave = breaker.admit(at(second * 1_000), None).expect("closed");
         breaker.settle(at(second * 1_000), leave, None, Outcome::Failure);
     }
     assert!(!is_open(&breaker, 1_000_000));
@@ -92,23 +104,65 @@ fn a_limit_says_neither_that_mono_lives_nor_that_it_does_not() {
 #[test]
 fn open_it_lets_one_call_through_and_closes_when_that_is_answered() {
     let mut breaker = open();
-    assert_eq!(breaker.admit(at(11_500)), Err(Refused { retry_after_ms: 500 }));
-    assert_eq!(breaker.admit(at(12_000)), Ok(Leave::Probe));
-    assert_eq!(breaker.admit(at(12_000)), Err(Refused { retry_after_ms: 2_000 }));
-    assert_eq!(breaker.settle(at(13_000), Leave::Probe, None, Outcome::Failure), None);
-    assert_eq!(breaker.admit(at(14_999)), Err(Refused { retry_after_ms: 1 }));
-    assert_eq!(breaker.admit(at(15_000)), Ok(Leave::Probe));
-    let turn = breaker.settle(at(15_100), Leave::Probe, None, Outcome::Life);
+    let about = Some(account(1));
+    let asks = |breaker: &mut Breaker, ms| breaker.admit(at(ms), about.as_ref());
+    assert_eq!(asks(&mut breaker, 11_500), Err(Refused { retry_after_ms: 500 }));
+    let leave = probe(&mut breaker, 12_000, 1);
+    assert_eq!(asks(&mut breaker, 12_000), Err(Refused { retry_after_ms: 2_000 }));
+    assert_eq!(breaker.settle(at(13_000), leave, about.as_ref(), Outcome::Failure), None);
+    assert_eq!(asks(&mut breaker, 14_999), Err(Refused { retry_after_ms: 1 }));
+    let leave = probe(&mut breaker, 15_000, 1);
+    let turn = breaker.settle(at(15_100), leave, about.as_ref(), Outcome::Life);
     assert_eq!(turn, Some(Turn::Closed));
-    assert_eq!(breaker.admit(at(15_100)), Ok(Leave::Usual));
+    assert_eq!(asks(&mut breaker, 15_100), Ok(Leave::Usual));
+}
+
+#[test]
+fn a_probe_that_hangs_keeps_others_out_for_a_pause_and_moves_nothing_when_it_fails() {
+    let mut breaker = open();
+    let hangs = probe(&mut breaker, 12_000, 1);
+    assert_eq!((wait_ms(&breaker, 13_999, 1), wait_ms(&breaker, 14_000, 1)), (1, 0));
+    let next = probe(&mut breaker, 14_000, 2);
+    breaker.settle(at(15_000), hangs, Some(&account(1)), Outcome::Failure);
+    assert_eq!(wait_ms(&breaker, 15_000, 1), 1_000, "as the next one has it");
+    breaker.settle(at(15_500), next, Some(&account(2)), Outcome::Failure);
+    assert_eq!(wait_ms(&breaker, 15_500, 1), 2_000);
+    // Its answer counts all the same.
+    let turn = breaker.settle(at(15_600), hangs, Some(&account(1)), Outcome::Life);
+    assert_eq!(turn, Some(Turn::Closed));
+}
+
+#[test]
+fn the_accounts_of_one_bank_that_is_down_keep_no_other_out_for_longer_than_a_pause() {
+    // A bank of 40 accounts, each asked about as soon as may be, and all of them hang.
+    let (mut breaker, bank) = (open(), 40);
+    let mut now = 12_000;
+    for _ in 0..2 {
+        for about in 0..bank {
+            let Ok(leave) = breaker.admit(at(now), Some(&account(about))) else { continue };
+            breaker.settle(at(now + 1_900), leave, Some(&account(about)), Outcome::Failure);
+            assert!(wait_ms(&breaker, now + 1_900, 200) <= 2_000);
+            now += 4_000;
+        }
+    }
+    // All are known by now: whenever they take their turn, the others have theirs.
+    for about in 0..bank {
+        let hangs = probe(&mut breaker, now, about);
+        assert_eq!(wait_ms(&breaker, now, 200), 0, "{about}");
+        assert!(wait_ms(&breaker, now, (about + 1) % bank) > 0, "{about}");
+        breaker.settle(at(now + 35_000), hangs, Some(&account(about)), Outcome::Failure);
+        now += 40_000;
+    }
+    let leave = probe(&mut breaker, now, 200);
+    assert_eq!(breaker.settle(at(now), leave, None, Outcome::Life), Some(Turn::Closed));
 }
 
 #[test]
 fn a_probe_whose_caller_goes_away_gives_its_place_to_the_next() {
     let mut breaker = open();
-    assert_eq!(breaker.admit(at(12_000)), Ok(Leave::Probe));
-    breaker.settle(at(12_001), Leave::Probe, None, Outcome::Nothing);
-    assert_eq!(breaker.admit(at(12_001)), Ok(Leave::Probe));
+    let leave = probe(&mut breaker, 12_000, 1);
+    breaker.settle(at(12_001), leave, Some(&account(1)), Outcome::Nothing);
+    probe(&mut breaker, 12_001, 1);
 }
 
 #[test]
@@ -121,9 +175,12 @@ fn a_probe_that_is_limited_waits_as_long_as_mono_asks_within_reason() {
         (Some(u64::MAX), 30_000),
     ] {
         let mut breaker = open();
-        assert_eq!(breaker.admit(at(12_000)), Ok(Leave::Probe));
-        breaker.settle(at(12_000), Leave::Probe, None, Outcome::Limited(asked_ms));
-        assert_eq!(breaker.admit(at(12_000)), Err(Refused { retry_after_ms: waits_ms }));
+        let leave = probe(&mut breaker, 12_000, 1);
+        breaker.settle(at(12_000), leave, Some(&account(1)), Outcome::Limited(asked_ms));
+        assert_eq!(wait_ms(&breaker, 12_000, 1), waits_ms);
+        // What Mono says itself counts for all.
+        let all_ms = if waits_ms > 2_000 { waits_ms } else { 0 };
+        assert_eq!(wait_ms(&breaker, 12_000, 200), all_ms);
     }
 }
 
@@ -131,13 +188,13 @@ fn a_probe_that_is_limited_waits_as_long_as_mono_asks_within_reason() {
 fn an_answer_to_a_call_from_before_closes_it() {
     let mut breaker = open();
     assert_eq!(breaker.settle(at(10_100), Leave::Usual, None, Outcome::Life), Some(Turn::Closed));
-    assert_eq!(breaker.admit(at(10_100)), Ok(Leave::Usual));
+    assert_eq!(breaker.admit(at(10_100), None), Ok(Leave::Usual));
 }
 
 #[test]
 fn a_clock_that_is_set_back_does_not_keep_it_open() {
     let mut breaker = open();
-    assert_eq!(breaker.admit(at(-3_600_000)), Ok(Leave::Probe));
+    probe(&mut breaker, -3_600_000, 1);
     let mut breaker = Breaker::new();
     fail(&mut breaker, 19, 5, 3_600_000, 3_600_001);
     fail(&mut breaker, 1, 5, 0, 0);
@@ -169,25 +226,61 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 0..400)
 }
 
-/// The rule read plainly: everything that failed since the last sign of life.
+/// The rule read plainly: everything that failed since the last sign of life, and when whose turn is.
 #[derive(Default)]
 struct Rule {
     failed: Vec<(i64, u8)>,
     is_open: bool,
+    /// Not before these: calls about what is known to fail, and others.
+    turns: [i64; 2],
+    /// The newest probe of each.
+    newest: [Option<Leave>; 2],
 }
 
 impl Rule {
     fn hears(&mut self, now: i64, about: u8, leave: Leave, outcome: Outcome) {
-        match outcome {
-            Outcome::Life => *self = Self::default(),
-            Outcome::Failure if !self.is_open && leave == Leave::Usual => {
+        if outcome == Outcome::Life {
+            *self = Self::default();
+        } else if !self.is_open && leave == Leave::Usual && outcome == Outcome::Failure {
+            self.failed.push((now, about));
+            let accounts: BTreeSet<u8> = self.failed.iter().map(|(_, about)| *about).collect();
+            let lasts = now - self.failed[0].0;
+            self.is_open = self.failed.len() >= 20 && accounts.len() >= 5 && lasts >= 10_000;
+            self.turns = [now + 2_000; 2];
+        } else if self.is_open {
+            if outcome == Outcome::Failure {
                 self.failed.push((now, about));
-                let accounts: BTreeSet<u8> = self.failed.iter().map(|(_, about)| *about).collect();
-                let lasts = now - self.failed[0].0;
-                self.is_open = self.failed.len() >= 20 && accounts.len() >= 5 && lasts >= 10_000;
             }
-            Outcome::Failure | Outcome::Limited(_) | Outcome::Nothing => {}
+            for whose in 0..2 {
+                let is_newest = leave != Leave::Usual && self.newest[whose] == Some(leave);
+                let waits_ms = match outcome {
+                    Outcome::Limited(Some(ms)) if leave != Leave::Usual => {
+                        i64::try_from(ms).unwrap_or(i64::MAX).min(30_000)
+                    }
+                    _ => 0,
+                };
+                let waits_ms = if is_newest { waits_ms.max(2_000) } else { waits_ms };
+                self.turns[whose] = match outcome {
+                    Outcome::Nothing if is_newest => now,
+                    _ => self.turns[whose].max(now + waits_ms),
+                };
+            }
         }
+    }
+
+    /// Whose turn a call about this account has.
+    fn whose(&self, about: u8) -> usize {
+        usize::from(!self.failed.iter().any(|(_, failed)| *failed == about))
+    }
+
+    /// Whether it is let through.
+    fn lets(&self, now: i64, about: u8) -> bool {
+        !self.is_open || now >= self.turns[self.whose(about)]
+    }
+
+    fn probes(&mut self, now: i64, about: u8, leave: Leave) {
+        let whose = self.whose(about);
+        (self.turns[whose], self.newest[whose]) = (now + 2_000, Some(leave));
     }
 }
 
@@ -202,16 +295,23 @@ proptest! {
         for step in steps {
             match step {
                 Step::Pass(ms) => now += ms,
-                Step::Ask(about) => match breaker.admit(at(now)) {
-                    Ok(leave) => {
-                        prop_assert_eq!(leave == Leave::Probe, rule.is_open);
-                        under_way.push((about, leave));
+                Step::Ask(about) => {
+                    let lets = rule.lets(now, about);
+                    match breaker.admit(at(now), Some(&account(about))) {
+                        Ok(leave) => {
+                            prop_assert!(lets, "let through though it is not its turn");
+                            prop_assert_eq!(leave != Leave::Usual, rule.is_open);
+                            if rule.is_open {
+                                rule.probes(now, about, leave);
+                            }
+                            under_way.push((about, leave));
+                        }
+                        Err(refused) => {
+                            prop_assert!(!lets, "refused though it is closed, or its turn");
+                            prop_assert!((1..=30_000).contains(&refused.retry_after_ms));
+                        }
                     }
-                    Err(refused) => {
-                        prop_assert!(rule.is_open, "refused though it is closed");
-                        prop_assert!((1..=30_000).contains(&refused.retry_after_ms));
-                    }
-                },
+                }
                 Step::End(which, outcome) if !under_way.is_empty() => {
                     let (about, leave) = under_way.swap_remove(which % under_way.len());
                     let was_open = rule.is_open;
@@ -227,33 +327,33 @@ proptest! {
                 Step::End(..) => {}
             }
         }
-        // Nothing is stuck: once all calls under way have ended, the next is let through after the
-        // longest pause, and its answer closes it.
-        for (about, leave) in under_way {
-            breaker.settle(at(now), leave, Some(&account(about)), Outcome::Failure);
-        }
+        // Nothing is stuck, whatever hangs: after the longest pause the next is let through, and its
+        // answer closes it.
         now += LONGEST_PAUSE.num_milliseconds();
-        let leave = breaker.admit(at(now)).expect("somebody may look");
+        for about in [0, 200] {
+            prop_assert_eq!(wait_ms(&breaker, now, about), 0);
+        }
+        let leave = breaker.admit(at(now), None).expect("somebody may look");
         breaker.settle(at(now), leave, None, Outcome::Life);
-        prop_assert_eq!(breaker.admit(at(now)), Ok(Leave::Usual));
+        prop_assert_eq!(breaker.admit(at(now), None), Ok(Leave::Usual));
     }
 
     #[test]
-    fn there_is_one_probe_at_a_time(asks in proptest::collection::vec((0..5_000i64, 0..3u8), 1..60)) {
+    fn while_nothing_answers_at_most_two_calls_a_pause_are_made(
+        asks in proptest::collection::vec((0..900i64, 0..40u8, any::<bool>()), 1..300)
+    ) {
         let mut breaker = open();
-        let (mut now, mut probing) = (10_000, false);
-        for (ms, end) in asks {
+        let (mut now, mut probes) = (10_000, 0);
+        for (ms, about, fails) in asks {
             now += ms;
-            if probing && end > 0 {
-                let outcome = if end == 1 { Outcome::Failure } else { Outcome::Nothing };
-                breaker.settle(at(now), Leave::Probe, None, outcome);
-                probing = false;
+            let about = account(about);
+            if let Ok(leave) = breaker.admit(at(now), Some(&about)) {
+                probes += 1;
+                if fails {
+                    breaker.settle(at(now), leave, Some(&about), Outcome::Failure);
+                }
             }
-            if let Ok(leave) = breaker.admit(at(now)) {
-                prop_assert_eq!(leave, Leave::Probe);
-                prop_assert!(!probing);
-                probing = true;
-            }
+            prop_assert!(probes <= 2 * ((now - 10_000) / 2_000), "{probes} until {now}");
         }
     }
 }
