@@ -28,6 +28,8 @@ struct Ending {
 pub(super) struct Due {
     /// Whether its details are looked at, by the schedule of its waiting.
     pub(super) look: bool,
+    /// Whether its details are looked at once before its link ends.
+    pub(super) look_at_link: bool,
     /// The jobs that Mono is asked after, or whose data is looked at.
     pub(super) jobs: Vec<Job>,
     /// Whether something is over that Mono is not asked about.
@@ -46,6 +48,9 @@ impl Due {
         if let Some(waiting) = &state.waiting {
             endings.push(late(waiting.until));
         }
+        let link = state.session.as_ref().and_then(Session::deadline);
+        let found = link.filter(|_| state.may_have_finished());
+        endings.extend(found.map(|at| Ending { at, cut_from: at }));
         let look = state.waiting.is_some_and(|waiting| waiting.next_at <= now);
         let (asked, silent): (Vec<_>, Vec<_>) =
             state.jobs.into_iter().partition(|job| job.is_asked_after() && job.mono_was_asked());
@@ -56,10 +61,11 @@ impl Due {
         endings.extend(asked.iter().filter_map(ended).map(late));
         let is_due = |job: &Job| job.deadline().is_some_and(|at| at <= now);
         let jobs = asked.into_iter().filter(is_due).collect();
-        let session = state.session.as_ref().and_then(Session::deadline);
+        let session = link.filter(|_| found.is_none());
         let alone: Vec<_> = silent.iter().filter_map(Job::deadline).chain(session).collect();
         Self {
             look,
+            look_at_link: found.is_some_and(|at| at <= now),
             jobs,
             is_over: alone.iter().any(|at| *at <= now),
             next: alone.into_iter().filter(|at| *at > now).min(),
@@ -70,7 +76,7 @@ impl Due {
 
     /// Whether there is anything to ask Mono.
     pub(super) fn asks(&self) -> bool {
-        self.look || !self.jobs.is_empty()
+        self.look || self.look_at_link || !self.jobs.is_empty()
     }
 
     /// Whether recording that time passed would end what Mono is yet to be asked about.

@@ -108,8 +108,10 @@ struct Question {
     deadline: Deadline,
     /// Since when it has waited to be asked.
     since: Time,
-    /// Whether its details are looked at.
+    /// Whether its details are looked at, by the schedule of its waiting.
     look: bool,
+    /// Whether they are once before its link ends.
+    look_at_link: bool,
     /// The jobs that are asked after.
     jobs: Vec<Job>,
     /// Whether something else is over, which must not end what has yet to be looked at.
@@ -306,8 +308,9 @@ impl Worker {
             return Ok(Met::Done);
         }
         let then_time = due.is_over && due.cuts();
-        let (deadline, Due { look, jobs, .. }) = (deadline.clone(), due);
-        let question = Question { deadline, since, look, jobs, then_time, until, place };
+        let (deadline, Due { look, look_at_link, jobs, .. }) = (deadline.clone(), due);
+        let question =
+            Question { deadline, since, look, look_at_link, jobs, then_time, until, place };
         Ok(Met::Ask(Box::new(question)))
     }
 
@@ -322,16 +325,19 @@ impl Worker {
     }
 
     async fn ask_mono(&self, question: &Question) -> Result<Asked, Failure> {
-        let Question { deadline, look, jobs, then_time, until, .. } = question;
+        let Question { deadline, look, look_at_link, jobs, then_time, until, .. } = question;
         let account = &deadline.account;
-        let mut looked = if *look { self.look(account).await } else { Ok(Asked::Yes) };
+        let mut looked =
+            if *look || *look_at_link { self.look(account, *look).await } else { Ok(Asked::Yes) };
+        // Its one look was made, whatever it showed.
+        let link_ends = *look_at_link && matches!(looked, Ok(Asked::Yes));
         for job in jobs {
             let asked = ask_after(&self.lifecycle, &self.mono, job).await.map_err(Failure::from);
             looked = looked.and_then(|looked| asked.map(|asked| looked.and(asked)));
         }
         // Whatever became of the asking, a job does not run for ever.
         let now = self.lifecycle.clock().now();
-        if *then_time || jobs.iter().any(|job| job.is_overdue(now)) {
+        if *then_time || link_ends || jobs.iter().any(|job| job.is_overdue(now)) {
             self.lifecycle.record(account.clone(), What::TimePassed).await?;
         }
         let looked = looked?;
@@ -340,15 +346,16 @@ impl Worker {
         Ok(looked)
     }
 
-    async fn look(&self, account: &AccountId) -> Result<Asked, Failure> {
+    async fn look(&self, account: &AccountId, scheduled: bool) -> Result<Asked, Failure> {
         let asked_at = self.lifecycle.clock().now();
         let what = match self.mono.account(account).await {
             Ok(details) => {
                 let banks = self.lifecycle.recogniser();
-                What::Looked(look(banks, account, &details, asked_at, true))
+                What::Looked(look(banks, account, &details, asked_at, scheduled))
             }
             // No look. If it is the last one, the account's patience ends it.
             Err(MonoError::NotAsked { .. }) => return Ok(Asked::MonoIsDown),
+            Err(_) if !scheduled => return Ok(Asked::Yes),
             Err(error) => What::LookFailed { code: error.code().as_str().to_owned() },
         };
         self.lifecycle.record(account.clone(), what).await?;

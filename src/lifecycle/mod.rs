@@ -39,7 +39,7 @@ use crate::{
 use job::{Job, JobKind, JobStatus, Refresh, ToldEnd};
 use link::LinkStatus;
 use session::{ReauthStatus, Session};
-use waiting::Waiting;
+use waiting::{Evidence, Waiting};
 
 /// How far Mono's copy of an account's data is.
 ///
@@ -275,6 +275,18 @@ pub struct Seen {
     pub at: Time,
 }
 
+/// What the details showed while a link was out for a customer who was wanted. Mono fetches nothing
+/// without them, so what differs from the first shows that they have finished.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkLooks {
+    /// The session that the link belongs to.
+    pub session: ReauthId,
+    /// What they showed first.
+    pub first: Evidence,
+    /// What they showed last.
+    pub last: Evidence,
+}
+
 /// The newest of each kind of news, which later news is held against.
 ///
 /// Stamps are Mono's, compared only with each other; times are ours.
@@ -307,6 +319,9 @@ pub struct Marks {
     pub required: Option<Seen>,
     /// The last `sync_failed`.
     pub sync_failed: Option<Seen>,
+    /// What looks showed since the newest link is out.
+    #[serde(default)]
+    pub link_looks: Option<LinkLooks>,
 }
 
 /// Everything the gateway keeps of one account. Holds no personal data.
@@ -327,7 +342,7 @@ pub struct AccountState {
     /// The account is being looked at until this is over.
     pub waiting: Option<Waiting>,
     /// What the details last showed, as digests.
-    pub details: Option<waiting::Evidence>,
+    pub details: Option<Evidence>,
     /// The currency of the account, once known.
     pub currency: Option<String>,
     /// When the gateway first heard of it.
@@ -415,6 +430,21 @@ impl AccountState {
     #[must_use]
     pub fn next_sync_allowed_at(&self, now: Time) -> Option<Time> {
         self.refresh.as_ref().map(|refresh| refresh.next_allowed_at).filter(|at| *at > now)
+    }
+
+    /// Whether the customer is wanted for sure, so that Mono fetches nothing without them.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        self.need.as_ref().is_some_and(|need| need.reason != ReauthReason::Unconfirmed)
+    }
+
+    /// Whether a look may show that the customer has used the link that is out, though no webhook
+    /// told of it.
+    #[must_use]
+    pub fn may_have_finished(&self) -> bool {
+        let out = self.session.as_ref().filter(|session| session.expires_at().is_some());
+        let looks = self.marks.link_looks.as_ref().map(|looks| looks.session);
+        self.is_blocked() && out.is_some_and(|session| looks == Some(session.id))
     }
 
     /// The session that asking again would return.

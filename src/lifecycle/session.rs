@@ -346,6 +346,19 @@ impl Session {
         self.stage = Stage::Failed { authorized_at: self.authorized_at(), failure };
     }
 
+    /// Whether a look showed that the customer had finished, and nothing was heard of that yet.
+    pub(super) fn was_found_finished(&self) -> bool {
+        let via = CompletionEvidence::DetailsRead;
+        matches!(self.stage, Stage::Completed { authorized_at: None, via: by, .. } if by == via)
+    }
+
+    /// News of that came.
+    pub(super) fn heard_finished(&mut self, heard_at: Time) {
+        if let Stage::Completed { authorized_at, .. } = &mut self.stage {
+            authorized_at.get_or_insert(heard_at);
+        }
+    }
+
     /// Whether data that arrives now belongs to this session: the customer has finished.
     pub(super) fn awaits_data(&self) -> bool {
         matches!(

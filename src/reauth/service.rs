@@ -156,9 +156,12 @@ impl Reauths {
                 Ok(Initiated { session, reused: true })
             }
             Verdict::Applied => {
+                // Of an account that Mono fetches nothing for, what is shown now is what there is
+                // until the customer has finished.
+                let looks = recorded.state.details.is_none() || recorded.state.is_blocked();
                 let session = recorded.state.session.filter(|session| session.id == id);
                 let session = session.ok_or(ReauthError::UnknownSession)?;
-                if recorded.state.details.is_none() {
+                if looks {
                     let this = self.clone();
                     tokio::spawn(async move { this.read_baseline(&account).await });
                 }
@@ -224,8 +227,8 @@ impl Reauths {
         }
     }
 
-    /// What the details show before the customer goes to the bank, if nobody has looked yet: only
-    /// a look that differs from it proves new data afterwards.
+    /// What the details show before the customer goes to the bank: only a look that differs from it
+    /// proves new data afterwards.
     async fn read_baseline(&self, account: &AccountId) {
         let known = self.lifecycle().states(std::slice::from_ref(account)).await;
         let known = known.ok().and_then(|mut states| states.remove(account));

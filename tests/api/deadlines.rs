@@ -3,7 +3,7 @@
 use chrono::Duration;
 use futures_util::future::join_all;
 use mono_gateway::config::Config;
-use mono_simulator::{DataStatus, Fault, Kind, NewAccount, Outcome, Script};
+use mono_simulator::{Announce, DataStatus, Fault, Kind, NewAccount, Outcome, Script};
 use sea_orm::{ConnectionTrait as _, Statement};
 use serde_json::{Value, json};
 
@@ -114,6 +114,66 @@ async fn with_no_news_and_no_answer_it_fails_and_a_late_success_repairs_it() {
         (&json!("AVAILABLE"), &json!("COMPLETED"))
     );
     assert_eq!(known["sync"]["failure"], Value::Null);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn with_every_webhook_lost_one_look_when_the_link_ends_tells_who_has_finished() {
+    let world = World::new().await;
+    // One finishes, one does not, and one of whom Mono says nothing when it matters.
+    let mut references = Vec::new();
+    let ids: Vec<_> = (0..3)
+        .map(|_| {
+            let new = NewAccount { needs_reauth: true, ..NewAccount::default() };
+            world.simulator.add_account(new).unwrap().id
+        })
+        .collect();
+    for (n, id) in ids.iter().enumerate() {
+        world.simulator.require_reauth(id, Announce::Webhook).unwrap();
+        world.simulator.deliver(1).await;
+        let started = world.initiate(id).await;
+        references.push(started["reauth"]["reference"].as_str().unwrap().to_owned());
+        let looked = 1 + i64::try_from(n).unwrap();
+        let before = "state LIKE '%\"link_looks\":{%'";
+        let seen = async { while world.count("account_state", before).await < looked {} };
+        tokio::time::timeout(DEADLINE, seen).await.expect("what there is before is looked at");
+    }
+    let mut heard = world.subscribe(0, REAUTH, json!({ "id": ids[0] })).await;
+    assert_eq!(heard.event().await["kind"], "SNAPSHOT");
+    let drop = vec![Kind::AccountReauthorized, Kind::AccountUpdated];
+    world.simulator.script(Script { drop, ..Script::default() });
+    for reference in [&references[0], &references[2]] {
+        world.simulator.finish_by_reference(reference, Outcome::Approve).unwrap();
+    }
+    assert!(world.simulator.deliver_all().await.iter().all(|sent| sent.lost));
+    world.simulator.add_fault(Fault::status(500).account(&ids[2]).times(1000)).unwrap();
+    world.simulator.reset_calls();
+    world.clock.advance(Duration::minutes(29));
+    assert_eq!(newest(&world.known(&ids[0]).await)["status"], "LINK_ISSUED");
+    world.clock.advance(Duration::minutes(1) + Duration::seconds(5));
+    let event = heard.event().await;
+    assert_eq!(
+        (&event["reauthStatus"], &event["cause"]),
+        (&json!("COMPLETED"), &json!("DEADLINE"))
+    );
+    assert_eq!(event["required"], false);
+    let known = world.known(&ids[0]).await;
+    assert_eq!(newest(&known)["completedVia"], "DETAILS_READ");
+    assert_eq!(known["dataStatus"], "AVAILABLE");
+    for id in &ids[1..] {
+        let known = world.until(id, |known| newest(known)["status"] == "EXPIRED").await;
+        assert_eq!(known["reauth"]["required"], true);
+    }
+    assert_eq!(looks(&world, &ids)[..2], [1, 1], "one look each");
+    // The late news of the third is taken, that of the first changes nothing.
+    for id in [&ids[0], &ids[2]] {
+        for event in ["account_reauthorized", "account_updated"] {
+            let body = json!({ "event": format!("mono.events.{event}"), "data": {
+                "account": { "_id": id }, "meta": { "data_status": "AVAILABLE" } } });
+            assert_eq!(world.webhook(body.to_string()).await, 200);
+        }
+        assert_eq!(newest(&world.known(id).await)["status"], "COMPLETED");
+    }
     world.stop().await;
 }
 

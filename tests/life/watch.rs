@@ -88,7 +88,14 @@ impl Watched {
             self.wait_until(at_ms);
             match scene {
                 None => self.arrives(sent),
-                Some(Scene::Ours(what)) => drop(self.hear(*what.clone())),
+                Some(Scene::Ours(what)) => {
+                    self.hear(*what.clone());
+                    let blocked = matches!(**what, What::Requested(_)) && self.state.is_blocked();
+                    // What there is before the customer goes to the bank.
+                    if blocked && self.mono == Mono::Answers {
+                        self.look(false);
+                    }
+                }
                 Some(Scene::Shows { status, balance }) => self.shows = Some((status, *balance)),
                 Some(Scene::JobStands(id, word)) => drop(self.jobs.insert(*id, *word)),
             }
@@ -153,6 +160,10 @@ impl Watched {
             .filter(is_due)
             .partition(|job| job.is_asked_after() && job.mono_was_asked());
         let session_is_due = before.session.as_ref().and_then(Session::deadline);
+        let ends = session_is_due.is_some_and(|at| at <= now) && before.may_have_finished();
+        if ends && self.mono == Mono::Answers {
+            self.look(false);
+        }
         if session_is_due.is_some_and(|at| at <= now) || !ran_out.is_empty() {
             self.hear(What::TimePassed);
         }

@@ -21,6 +21,8 @@ impl Fold {
                 return;
             }
         }
+        // A fetch that the bank refused may have left its traces in the details.
+        self.state.marks.link_looks = None;
         match &mut self.state.need {
             Some(need) => {
                 if need.reason == ReauthReason::Unconfirmed || need.stamp < stamp {
@@ -76,6 +78,7 @@ impl Fold {
                 self.state.sync.failure = None;
             }
             Some(SyncStatus::Failed) => {
+                self.state.marks.link_looks = None;
                 let message = "Mono could not refresh this account; older data is still served";
                 let failure = self.failure(SyncFailureCode::SyncFailed, message.into(), None);
                 self.state.sync.last_failure_at = Some(self.at);

@@ -188,6 +188,19 @@ impl Fold {
             return Verdict::Ignored(Ignored::Duplicate);
         }
         let outdated = is_older(stamp, marks.asked.last().copied());
+        let found = self.state.session.as_ref().is_some_and(Session::was_found_finished);
+        if found && recent && !outdated && self.state.need.is_none() {
+            // It was found by looking before this came.
+            if let Some(stamp) = stamp {
+                remember(&mut marks.reauthorized, stamp);
+            }
+            self.lower(stamp);
+            if let Some(session) = &mut self.state.session {
+                session.heard_finished(self.at);
+            }
+            self.settle_early_data();
+            return Verdict::Applied;
+        }
         marks.reauthorized_at = Some(self.at);
         if let Some(update) = &mut marks.update {
             update.taken = false;

@@ -28,6 +28,7 @@ impl Fold {
                 retrieved: look.retrieved.clone(),
             };
             self.refresh_seen(look.asked_at, &evidence);
+            self.seen_during_link(look.asked_at, &evidence);
             self.weigh(reported, evidence);
         }
         if look.scheduled {
@@ -70,6 +71,32 @@ impl Fold {
         } else {
             waiting.baseline.get_or_insert_with(|| evidence.clone()).complete_from(&evidence);
         }
+    }
+
+    /// The details were looked at while a link was out.
+    fn seen_during_link(&mut self, asked_at: Time, shown: &Evidence) {
+        let is_blocked = self.state.is_blocked();
+        let out = self
+            .state
+            .session
+            .as_ref()
+            .filter(|session| is_blocked && session.is_out() && asked_at >= session.created_at);
+        let Some(session) = out.map(|session| session.id) else { return };
+        match &mut self.state.marks.link_looks {
+            Some(looks) if looks.session == session => looks.last = shown.clone(),
+            Some(_) | None => {
+                let (first, last) = (shown.clone(), shown.clone());
+                self.state.marks.link_looks = Some(LinkLooks { session, first, last });
+            }
+        }
+    }
+
+    /// The status of the data that came while this link was out, if the looks of that time show
+    /// that some did: its customer has finished.
+    pub(super) fn came_during_link(&self, id: ReauthId) -> Option<DataStatus> {
+        let looks = self.state.marks.link_looks.as_ref().filter(|looks| looks.session == id)?;
+        let came = looks.last.status.is_readable() && looks.last.differs_from(&looks.first);
+        Some(looks.last.status).filter(|_| came && self.state.is_blocked())
     }
 
     pub(super) fn look_failed(&mut self) -> Verdict {

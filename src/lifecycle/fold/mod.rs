@@ -19,8 +19,8 @@ mod sessions;
 use chrono::Duration;
 
 use super::{
-    AccountState, BlankUpdate, Change, ChangeCause, DataStatus, LastUpdate, Linked, Marks, Need,
-    ReauthReason, Seen, SyncFailure, SyncFailureCode,
+    AccountState, BlankUpdate, Change, ChangeCause, DataStatus, LastUpdate, LinkLooks, Linked,
+    Marks, Need, ReauthReason, Seen, SyncFailure, SyncFailureCode,
     fact::{Fact, JobWord, Look, Reported, Request, SyncStatus, Update, What},
     job::{JobNews, Personal, Refresh},
     session::{

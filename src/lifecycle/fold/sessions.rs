@@ -94,6 +94,8 @@ impl Fold {
         let refreshed_at = self.state.marks.refreshed_at;
         let consent_is_good = self.state.need.is_none();
         let at = self.at;
+        let id = self.state.session.as_ref().map(|session| session.id);
+        let came = id.and_then(|id| self.came_during_link(id));
         let Some(session) = &mut self.state.session else { return };
         if session.stage == Stage::Requested {
             session.failed(failure);
@@ -104,8 +106,21 @@ impl Fold {
             // The customer did finish, or Mono could not have refreshed: the news of it was lost.
             session.completed(at, CompletionEvidence::AccountUpdated);
             self.used(&update);
+        } else if let Some(status) = came {
+            // The same, with no news of it at all.
+            session.completed(at, CompletionEvidence::DetailsRead);
+            self.lower(None);
+            self.state.marks.refreshed_at = Some(at);
+            self.state.marks.reauthorized_at = Some(at);
+            self.refreshed = true;
+            if let Some(update) = &mut self.state.marks.update {
+                // If it was this one's data, it is used.
+                update.early = false;
+            }
+            self.tell(&Reported { status, raw: status.as_mono().into() });
         } else {
             session.stage = Stage::Expired { at };
         }
+        self.state.marks.link_looks = None;
     }
 }

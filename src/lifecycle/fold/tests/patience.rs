@@ -230,6 +230,81 @@ fn a_link_expires_after_30_minutes() {
     assert_eq!(story.waits(1, None).session(), Some(ReauthStatus::Expired));
 }
 
+/// An account whose customer is wanted, has a link, and of which the details showed this then.
+fn wanted_and_seen(balance: &str) -> Story {
+    Story::with_link().later(1).sees(Available, balance)
+}
+
+#[test]
+fn a_link_whose_time_ends_has_worked_if_the_details_show_data_that_came_while_it_was_out() {
+    for (status, balance) in [(Available, "b"), (Partial, "a"), (Partial, "b")] {
+        let story = wanted_and_seen("a").later(29 * MINUTE).quietly().sees(status, balance);
+        assert_eq!(story.session(), Some(ReauthStatus::LinkIssued));
+        let story = story.later(MINUTE).hears(What::TimePassed);
+        assert_eq!(story.completed_via(), Some(CompletionEvidence::DetailsRead));
+        assert_eq!((story.status(), story.is_wanted()), (Some(status), false));
+        assert_eq!(story.statuses_told().last(), Some(&status));
+        assert_eq!(story.state.data.as_of, Some(story.now()));
+        // Its webhooks come after all: nothing moves.
+        for at in [None, stamp(10)] {
+            let late = wanted_and_seen("a").later(29 * MINUTE).sees(status, balance);
+            let late = late.later(MINUTE).hears(What::TimePassed).later(HOUR).quietly();
+            let late = late.hears(reauthorized(at)).hears(update(status, at, None));
+            assert_eq!(
+                (late.session(), late.status()),
+                (Some(ReauthStatus::Completed), Some(status))
+            );
+            assert_eq!((late.is_wanted(), &late.told), (false, &vec![]), "{at:?}");
+            // The next one is news.
+            let next = late.later(HOUR).hears(required(stamp(20))).hears(reauthorized(stamp(30)));
+            assert_eq!(next.status(), Some(Processing));
+        }
+    }
+}
+
+#[test]
+fn a_link_whose_time_ends_is_expired_if_the_details_prove_nothing() {
+    let at_end = |story: Story| story.later(29 * MINUTE).sees(Available, "b").later(MINUTE);
+    let stories = [
+        // The same as before, data that is none, and nothing to hold it against.
+        wanted_and_seen("a").later(29 * MINUTE).sees(Available, "a").later(MINUTE),
+        wanted_and_seen("a").later(29 * MINUTE).sees(Failed, "b").later(MINUTE),
+        wanted_and_seen("a").later(29 * MINUTE).sees(Unavailable, "b").later(MINUTE),
+        at_end(Story::with_link()),
+        at_end(
+            Story::with_data()
+                .sees(Available, "a")
+                .hears(required(None))
+                .hears(requested(1))
+                .hears(link_issued(1)),
+        ),
+        // A refresh that failed meanwhile may have left its traces.
+        at_end(wanted_and_seen("a").hears(update(Available, None, Some(SyncStatus::Failed)))),
+        at_end(wanted_and_seen("a").hears(required(stamp(9)))),
+        // Mono may have fetched by itself: nobody was wanted, or nobody knows.
+        at_end(Story::with_data().hears(requested(1)).hears(link_issued(1)).sees(Available, "a")),
+        at_end(
+            Story::with_data()
+                .hears(reauthorized(None))
+                .hears(updated(Available))
+                .later(HOUR)
+                .hears(required(None))
+                .hears(requested(1))
+                .hears(link_issued(1))
+                .sees(Available, "a"),
+        ),
+    ];
+    for (n, story) in stories.into_iter().enumerate() {
+        let wanted = story.is_wanted();
+        let story = story.hears(What::TimePassed);
+        assert_eq!(
+            (story.session(), story.is_wanted()),
+            (Some(ReauthStatus::Expired), wanted),
+            "{n}"
+        );
+    }
+}
+
 #[test]
 fn a_request_that_a_crash_interrupted_fails_and_may_be_made_again() {
     let story = Story::with_data().hears(requested(1)).waits(59, None);
