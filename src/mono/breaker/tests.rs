@@ -257,12 +257,13 @@ impl Rule {
                     Outcome::Limited(Some(ms)) if leave != Leave::Usual => {
                         i64::try_from(ms).unwrap_or(i64::MAX).min(30_000)
                     }
-                    _ => 0,
+                    Outcome::Life | Outcome::Failure | Outcome::Limited(_) | Outcome::Nothing => 0,
                 };
                 let waits_ms = if is_newest { waits_ms.max(2_000) } else { waits_ms };
-                self.turns[whose] = match outcome {
-                    Outcome::Nothing if is_newest => now,
-                    _ => self.turns[whose].max(now + waits_ms),
+                self.turns[whose] = if is_newest && outcome == Outcome::Nothing {
+                    now
+                } else {
+                    self.turns[whose].max(now + waits_ms)
                 };
             }
         }
