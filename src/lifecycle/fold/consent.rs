@@ -7,6 +7,10 @@ impl Fold {
     pub(super) fn raise(&mut self, stamp: Option<Time>, reason: ReauthReason) {
         let marks = &mut self.state.marks;
         if let Some(stamp) = stamp {
+            if marks.asked.contains(&stamp) {
+                // A copy, whatever has come since: it was weighed when it came first.
+                return;
+            }
             let is_known = marks.asked.last().is_some_and(|newest| stamp <= *newest);
             remember(&mut marks.asked, stamp);
             let is_before = |update: &&mut LastUpdate| is_older(update.stamp, Some(stamp));
