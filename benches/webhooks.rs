@@ -43,6 +43,10 @@ use mono_gateway::{
 use sea_orm::{ConnectionTrait, Database as SeaDatabase, DbBackend, Statement, Value};
 use secrecy::SecretString;
 
+// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const SECRET: &str = "whsec_of_the_benchmark";
 
 /// How many accounts the webhooks are about.

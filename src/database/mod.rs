@@ -42,6 +42,15 @@ const READERS: u32 = 4;
 /// How many connections a replica has to PostgreSQL.
 const POSTGRES_CONNECTIONS: u32 = 16;
 
+/// How many rows SQLite's only writing connection reads ahead.
+const ROWS_AT_ONCE: usize = 512;
+
+/// How much of SQLite's file its writing connection keeps in memory (negative: in KiB), so that a
+/// batch is not written in pieces, and after how many pages of its log that is copied into the file:
+/// the log stays below some 16 MiB.
+const CACHE: &str = "-16384";
+const CHECKPOINT: &str = "4000";
+
 /// How long a lock of somebody else's is waited for.
 const LOCKED_FOR: Duration = Duration::from_secs(5);
 
@@ -206,6 +215,10 @@ impl Database {
                 .synchronous(SqliteSynchronous::Full)
                 .busy_timeout(LOCKED_FOR)
                 .foreign_keys(true)
+                // A batch's rows come in one go instead of waiting for each other to be taken.
+                .row_buffer_size(ROWS_AT_ONCE)
+                .pragma("cache_size", CACHE)
+                .pragma("wal_autocheckpoint", CHECKPOINT)
         });
         write.map_sqlx_sqlite_pool_opts(|pool| {
             pool.after_release(|connection, _| is_whole(connection))

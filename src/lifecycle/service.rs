@@ -7,6 +7,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::{
+    runtime::Handle,
     sync::{Notify, mpsc, oneshot},
     task::JoinHandle,
     time::Instant,
@@ -159,8 +160,9 @@ impl Lifecycle {
             bus,
             closing: closing.clone(),
             keys: keys.clone(),
+            callers: Handle::current(),
         };
-        let writer = tokio::spawn(writer.run(entries));
+        let writer = writer.spawn(entries);
         (Self { queue, database, clock, feed, recogniser, keys }, Tasks { writer, reader, closing })
     }
 

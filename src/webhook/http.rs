@@ -3,7 +3,7 @@
 //! The secret is compared before a byte of the body is parsed. 200 means that the delivery is on
 //! the disk; anything that Mono should send again is answered otherwise.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -56,7 +56,6 @@ fn hash(secret: &str) -> [u8; 32] {
     Sha256::digest(secret.as_bytes()).into()
 }
 
-#[derive(Clone)]
 struct Receiver {
     webhooks: Webhooks,
     secrets: Secrets,
@@ -64,10 +63,16 @@ struct Receiver {
 
 /// The route at which Mono's webhooks arrive.
 pub fn routes(webhooks: Webhooks, secrets: Secrets) -> Router {
-    Router::new().route("/webhooks/mono", post(receive)).with_state(Receiver { webhooks, secrets })
+    // Shared: it is handed to every request through several layers.
+    let receiver = Arc::new(Receiver { webhooks, secrets });
+    Router::new().route("/webhooks/mono", post(receive)).with_state(receiver)
 }
 
-async fn receive(State(receiver): State<Receiver>, headers: HeaderMap, body: Body) -> Response {
+async fn receive(
+    State(receiver): State<Arc<Receiver>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
     let mut given = headers.get_all(SECRET).iter();
     // Two secrets are none: which of them a proxy in front saw is anybody's guess.
     let admitted = match (given.next(), given.next()) {

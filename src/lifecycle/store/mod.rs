@@ -106,6 +106,12 @@ impl StoreError {
         self.code().is_some_and(|code| code == "55P03")
     }
 
+    /// Whether it says only that an earlier statement of the same transaction failed.
+    #[must_use]
+    pub fn is_aftermath(&self) -> bool {
+        self.code().is_some_and(|code| code == "25P02")
+    }
+
     /// Whether it is the database that fails, and not what was asked of it: then everything else
     /// fails as well, and trying one after the other only takes long.
     #[must_use]

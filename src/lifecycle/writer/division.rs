@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{Entry, Writer, answer};
+use super::{Entry, Writer};
 use crate::{
     error::chain,
     lifecycle::{
@@ -33,7 +33,7 @@ impl Writer {
                 Ok((results, news)) => {
                     told |= news;
                     tries = 0;
-                    left_out.extend(answer(part, results));
+                    left_out.extend(self.answer(part, results));
                     continue;
                 }
                 Err(error) => error,

@@ -17,7 +17,9 @@ use std::{
 
 use sea_orm::DatabaseTransaction;
 use tokio::{
+    runtime::Handle,
     sync::{Notify, mpsc, oneshot},
+    task::JoinHandle,
     time::Instant,
 };
 
@@ -42,6 +44,9 @@ use crate::{
 
 /// How many entries share a commit.
 const BATCH: usize = 500;
+
+/// The stack of the thread that writes, in bytes. Memory is used only as far as it was ever deep.
+const STACK: usize = 8 * 1024 * 1024;
 
 /// How long waking the replicas may take.
 const WAKE_WITHIN: Duration = Duration::from_secs(1);
@@ -86,10 +91,34 @@ pub(super) struct Writer {
     pub(super) bus: Arc<dyn EventBus>,
     pub(super) closing: Arc<Notify>,
     pub(super) keys: DataKeys,
+    /// Where those who brought something wait.
+    pub(super) callers: Handle,
 }
 
 impl Writer {
-    pub(super) async fn run(self, mut entries: mpsc::Receiver<Entry>) {
+    /// Runs on a thread of its own: among the tasks of thousands of connections each of its steps
+    /// would wait for its turn, and all of them for it. The task that is given back ends when it
+    /// does.
+    pub(super) fn spawn(self, entries: mpsc::Receiver<Entry>) -> JoinHandle<()> {
+        let (running, ended) = oneshot::channel::<()>();
+        let thread = std::thread::Builder::new().name("writer".into()).stack_size(STACK);
+        let thread = thread.spawn(move || {
+            let _running = running;
+            match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime.block_on(self.run(entries)),
+                Err(error) => tracing::error!(%error, "the writer does not start"),
+            }
+        });
+        if let Err(error) = thread {
+            tracing::error!(%error, "the writer does not start");
+        }
+        tokio::spawn(async move {
+            // Never sent: dropped with the thread, however that ends.
+            let _ = ended.await;
+        })
+    }
+
+    async fn run(self, mut entries: mpsc::Receiver<Entry>) {
         // Begins with what was left out: of one account, what came first is written first.
         let mut batch = Vec::with_capacity(BATCH);
         loop {
@@ -117,7 +146,7 @@ impl Writer {
     /// is news, and gives back those that are to be tried again.
     async fn take(&self, batch: Vec<Entry>) -> Vec<Entry> {
         let (mut left_out, told) = match self.write(&batch, Locked::LeaveOut).await {
-            Ok((results, told)) => (answer(batch, results), told),
+            Ok((results, told)) => (self.answer(batch, results), told),
             Err(error) if error.is_of_database() => {
                 self.refuse(batch, error);
                 (Vec::new(), false)
@@ -134,7 +163,7 @@ impl Writer {
             // Mostly it is another replica's, which needs it for as long as a commit takes.
             match self.write(&left_out, Locked::Wait).await {
                 Ok((results, told)) => {
-                    left_out = answer(left_out, results);
+                    left_out = self.answer(left_out, results);
                     if told {
                         self.wake().await;
                     }
@@ -153,7 +182,26 @@ impl Writer {
         tracing::error!(cause = %chain(&error), entries = entries.len(), "the database takes nothing");
         let error = RecordError::Store(Arc::new(error));
         let results = entries.iter().map(|_| Some(Err(error.clone()))).collect();
-        answer(entries, results);
+        self.answer(entries, results);
+    }
+
+    /// Answers everybody who is written or refused, and gives back the others. Waking hundreds
+    /// takes long enough not to be waited for.
+    pub(super) fn answer(&self, batch: Vec<Entry>, results: Results) -> Vec<Entry> {
+        let (mut answered, mut left_out) = (Vec::with_capacity(batch.len()), Vec::new());
+        for (entry, result) in batch.into_iter().zip(results) {
+            match result {
+                Some(result) => answered.push((entry.reply, result)),
+                None => left_out.push(entry),
+            }
+        }
+        self.callers.spawn(async move {
+            for (reply, result) in answered {
+                // Whoever brought it may have gone; it is written all the same.
+                let _ = reply.send(result);
+            }
+        });
+        left_out
     }
 
     /// Tells everybody that there is news. What was written is answered for by then: news may come
@@ -190,19 +238,6 @@ impl Writer {
     }
 }
 
-/// Answers everybody who is written or refused, and gives back the others.
-fn answer(batch: Vec<Entry>, results: Results) -> Vec<Entry> {
-    let mut left_out = Vec::new();
-    for (entry, result) in batch.into_iter().zip(results) {
-        match result {
-            // Whoever brought it may have gone; it is written all the same.
-            Some(result) => drop(entry.reply.send(result)),
-            None => left_out.push(entry),
-        }
-    }
-    left_out
-}
-
 /// Refuses those that have waited for long enough. The others are tried again.
 fn wait_or_refuse(mut left_out: Vec<Entry>) -> Vec<Entry> {
     let now = Instant::now();
@@ -236,38 +271,35 @@ async fn write_in(
     if locked == Locked::Wait {
         store::wait_briefly(db).await?;
     }
-    let before = if accounts.is_empty() {
-        store::Loaded::default()
-    } else {
-        store::load_for_update(db, &accounts, now, locked).await?
+    let before = async {
+        if accounts.is_empty() {
+            return Ok(store::Loaded::default());
+        }
+        store::load_for_update(db, &accounts, now, locked).await
     };
+    // Looked for behind the locks: what another replica is writing is there by then. One
+    // statement is made, or its rows are read, while another runs.
+    let ids: Vec<_> = entries.iter().filter_map(Entry::mono_event_id).collect();
+    let (before, known) = tokio::join!(before, store::known_event_ids(db, &ids));
+    let (before, mut known) = (before?, known?);
     let is_taken =
         |entry: &&Entry| entry.fact().is_none_or(|fact| !before.locked.contains(&fact.account));
     let taken: Vec<&Entry> = entries.iter().filter(is_taken).collect();
     // Links behind accounts, always: two replicas that want the same rows queue up.
     let links = linking::load(db, &taken, now, &before.states).await?;
-    // Looked for behind the locks: what another replica is writing is there by then.
-    let copies = copies(db, &taken).await?;
     let mut batch = Batch::new(&before.states, &links);
     let mut results = Vec::with_capacity(entries.len());
-    let mut copies = copies.into_iter();
     for entry in entries {
-        let copy = if is_taken(&entry) { copies.next() } else { None };
-        results.push(match copy {
-            Some(copy) => Some(batch.take(db, entry, copy).await?),
-            None => None,
-        });
+        if !is_taken(&entry) {
+            results.push(None);
+            continue;
+        }
+        // Mono's id shows that it came before, or in this batch.
+        let copy = entry.mono_event_id().is_some_and(|id| !known.insert(id.to_owned()));
+        results.push(Some(batch.take(db, entry, copy).await?));
     }
     batch.save(db, now, keys).await?;
     Ok((results, !batch.changes.is_empty()))
-}
-
-/// Which entries are deliveries that Mono's id shows to have come before.
-async fn copies(db: &DatabaseTransaction, entries: &[&Entry]) -> Result<Vec<bool>, StoreError> {
-    let ids: Vec<_> = entries.iter().filter_map(|entry| entry.mono_event_id()).collect();
-    let mut seen = store::known_event_ids(db, &ids).await?;
-    let is_copy = |id: Option<&str>| id.is_some_and(|id| !seen.insert(id.to_owned()));
-    Ok(entries.iter().map(|entry| entry.mono_event_id()).map(is_copy).collect())
 }
 
 impl Entry {
@@ -424,7 +456,7 @@ impl<'a> Batch<'a> {
         fact: &Fact,
         delivery: Option<EventId>,
     ) -> Result<Result<Recorded, RecordError>, StoreError> {
-        let before = self.states.get(&fact.account).cloned().unwrap_or_default();
+        let before = self.states.remove(&fact.account).unwrap_or_default();
         let folded = fold(&before, fact);
         if let What::Requested(request) = &fact.what
             && folded.verdict == Verdict::Applied
@@ -434,9 +466,11 @@ impl<'a> Batch<'a> {
                     && session.reference == request.reference
                     && session.keeps_reference()
             };
-            let in_batch = self.states.values().filter_map(|s| s.session.as_ref()).any(here);
+            let in_batch =
+                self.states.values().chain([&before]).filter_map(|s| s.session.as_ref()).any(here);
             if in_batch || store::reference_is_taken(db, &request.owner, &request.reference).await?
             {
+                self.states.insert(fact.account.clone(), before);
                 return Ok(Err(RecordError::ReferenceInUse));
             }
         }
@@ -493,7 +527,6 @@ impl<'a> Batch<'a> {
             })
             .collect();
         store::save_sessions(db, &sessions).await?;
-        store::save(db, self.before, &changed, now).await?;
         let links = self.links.iter().filter(|(id, link)| self.links_before.get(id) != Some(link));
         store::links::save(db, &links.map(|(_, link)| link).collect::<Vec<_>>()).await?;
         for (account, state) in &changed {
@@ -504,7 +537,6 @@ impl<'a> Batch<'a> {
             }
         }
         self.jobs.save(db, keys).await?;
-        store::append_facts(db, &self.facts).await?;
         // In the order of the index that two replicas may both be adding to.
         let erased = self.erased(db).await?;
         let mut deliveries = self.deliveries.clone();
@@ -512,7 +544,17 @@ impl<'a> Batch<'a> {
             *delivery = erased.get(&delivery.id).unwrap_or(delivery);
         }
         deliveries.sort_by(|(a, ..), (b, ..)| a.mono_event_id.cmp(&b.mono_event_id));
-        store::save_deliveries(db, &deliveries).await?;
+        // Sent in this order. One is made while another runs, and each is waited for, whatever
+        // becomes of the others: what fails first is what went wrong.
+        let (states, facts, deliveries) = tokio::join!(
+            store::save(db, self.before, &changed, now),
+            store::append_facts(db, &self.facts),
+            store::save_deliveries(db, &deliveries),
+        );
+        let failed = [states, facts, deliveries].into_iter().filter_map(Result::err);
+        if let Some(first) = failed.min_by_key(StoreError::is_aftermath) {
+            return Err(first);
+        }
         if !self.changes.is_empty() {
             // Last, so that others are held back for as short as can be.
             store::lock_log(db).await?;
