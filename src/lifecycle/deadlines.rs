@@ -80,6 +80,8 @@ pub async fn run(lifecycle: Lifecycle, mono: Client, database: Database) {
             }
         }
         worker.round(&mut backlog, &mut under_way).await;
+        // A place may have become free without a look: another replica was faster.
+        worker.go_on(&mut backlog, &mut under_way).await;
         while worker.end_links().await {}
         worker.forget_keys(&mut keys_kept_until).await;
         if let Err(error) = worker.erase_old_results().await {

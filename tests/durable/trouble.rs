@@ -8,7 +8,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mono_gateway::webhook::digest;
+use mono_gateway::{
+    clock::Clock,
+    ids::EventId,
+    lifecycle::{
+        recogniser::Recogniser,
+        service::Lifecycle,
+        store::{Delivery, Outcome},
+    },
+    seal::DataKeys,
+    webhook::{decode, digest},
+};
 use sea_orm::{ConnectionTrait as _, Database};
 use serde_json::json;
 
@@ -171,6 +181,76 @@ async fn a_full_disk_takes_nothing_and_says_so() {
         trouble.is_over().await;
     }
     mono.stop().await;
+}
+
+/// A file that may not grow ends transactions by itself wherever a page is wanted. Nothing of what was
+/// refused may stay: what is half there would be taken for a copy when Mono sends it again.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_what_a_full_file_refuses_nothing_stays() {
+    if postgres().is_some() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let database = mono_gateway::database::Database::open(&sqlite(folder.path())).await.unwrap();
+    database.migrate().await.unwrap();
+    let head = Lifecycle::log(&database, "live").await.unwrap();
+    let bus = mono_gateway::events::connect(&database).await.unwrap();
+    let (clock, banks) = (Clock::default(), Recogniser::blind());
+    let keys = DataKeys::default();
+    let (door, tasks) =
+        Lifecycle::start(database.clone(), clock.clone(), bus, &head, banks.clone(), keys);
+    let grow = async |pages: i64| {
+        let sql = format!("PRAGMA max_page_count = {pages}");
+        database.writer().execute_unprepared(&sql).await.unwrap();
+    };
+    let tell = async |turn: usize| {
+        // Of many sizes, so that now this row wants a page and now that one.
+        let body = json!({ "event": "mono.events.account_updated", "event_id": format!("t{turn}"),
+            "padding": "x".repeat(turn * 37 % 1500), "data": { "account": { "_id": format!("acc-{turn}") },
+            "meta": { "data_status": "AVAILABLE", "data_request_id": "r".repeat(turn * 53 % 128) } } });
+        let body = body.to_string().into_bytes();
+        let decoded = decode(&body, &banks);
+        let received_at = clock.now();
+        let delivery = Delivery {
+            id: EventId::new(received_at),
+            event: decoded.event,
+            mono_event_id: decoded.mono_event_id,
+            account: decoded.account.clone(),
+            digest: digest(&body),
+            body,
+            received_at,
+            replay_of: None,
+        };
+        let what = decoded.account.zip(decoded.what);
+        door.record_delivery(delivery, what, decoded.otherwise).await
+    };
+    let pages = number(database.writer(), "PRAGMA page_count").await;
+    let (mut refused, mut kept) = (Vec::new(), 0);
+    for turn in 0..600 {
+        grow(pages + i64::try_from(turn / 4).unwrap()).await;
+        match tell(turn).await {
+            Ok(delivered) => {
+                assert_eq!(delivered.outcome, Outcome::Applied);
+                kept += 1;
+            }
+            Err(_) => refused.push(turn),
+        }
+    }
+    assert!(kept > 50 && refused.len() > 50, "{kept} kept, {} refused", refused.len());
+    for table in ["account_state", "fact_log", "webhook_event", "change_log"] {
+        let there = number(database.reader(), &format!("SELECT COUNT(*) FROM {table}")).await;
+        assert_eq!(there, kept, "{table}");
+    }
+    grow(1_000_000).await;
+    for turn in refused {
+        let delivered = tell(turn).await.expect("there is room");
+        assert_eq!(delivered.outcome, Outcome::Applied, "{turn}");
+    }
+    tasks.close();
+    tasks.writer.await.unwrap();
+    let report = mono_gateway::lifecycle::rebuild::check(&database).await.unwrap();
+    assert_eq!(report.different, Vec::new());
+    database.close().await;
 }
 
 /// SQLite ends a transaction by itself when there is no room. What comes after that must not

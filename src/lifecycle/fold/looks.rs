@@ -83,7 +83,10 @@ impl Fold {
             .filter(|session| is_blocked && session.is_out() && asked_at >= session.created_at);
         let Some(session) = out.map(|session| session.id) else { return };
         match &mut self.state.marks.link_looks {
-            Some(looks) if looks.session == session => looks.last = shown.clone(),
+            // What was shown while an earlier fetch ran is nothing to hold later looks against.
+            Some(looks) if looks.session == session && looks.first.status.is_outcome() => {
+                looks.last = shown.clone();
+            }
             Some(_) | None => {
                 let (first, last) = (shown.clone(), shown.clone());
                 self.state.marks.link_looks = Some(LinkLooks { session, first, last });

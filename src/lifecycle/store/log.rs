@@ -232,7 +232,9 @@ pub async fn last_change(db: &impl ConnectionTrait) -> Result<Option<i64>, Store
 /// [`StoreError`].
 pub async fn lock_log(db: &impl ConnectionTrait) -> Result<(), StoreError> {
     if db.get_database_backend() == DbBackend::Postgres {
-        let lock = format!("SELECT pg_advisory_xact_lock({LOG_LOCK})");
+        // However short a time rows are waited for: another replica may be committing.
+        let lock =
+            format!("SET LOCAL lock_timeout = '5s'; SELECT pg_advisory_xact_lock({LOG_LOCK})");
         db.execute_unprepared(&lock).await.map_err(StoreError::LogHeld)?;
     }
     Ok(())

@@ -106,12 +106,6 @@ impl StoreError {
         self.code().is_some_and(|code| code == "55P03")
     }
 
-    /// Whether it says only that an earlier statement of the same transaction failed.
-    #[must_use]
-    pub fn is_aftermath(&self) -> bool {
-        self.code().is_some_and(|code| code == "25P02")
-    }
-
     /// Whether it is the database that fails, and not what was asked of it: then everything else
     /// fails as well, and trying one after the other only takes long.
     #[must_use]
@@ -119,8 +113,8 @@ impl StoreError {
         match (self, self.code()) {
             (Self::Row { .. }, _) => false,
             (Self::LogHeld(_), _) => true,
-            // Nothing was answered at all.
-            (Self::Database(_), None) => true,
+            // Nothing was answered at all, or a value that is none of ours.
+            (Self::Database(error), None) => !is_of_a_value(error),
             (Self::Database(_), Some(code)) => {
                 // SQLite: busy, locked, read-only, input and output, full, cannot open.
                 let sqlite = code.parse().is_ok_and(|code: u32| {
@@ -134,4 +128,22 @@ impl StoreError {
             }
         }
     }
+}
+
+/// Whether the database answered, and what it answered cannot be read, or what it was to be told
+/// cannot be written: that stands in a row, and other rows are well.
+fn is_of_a_value(error: &DbErr) -> bool {
+    use sea_orm::sqlx::Error as Sqlx;
+    if matches!(error, DbErr::Type(_) | DbErr::Json(_) | DbErr::TryIntoErr { .. }) {
+        return true;
+    }
+    let (DbErr::Exec(sea_orm::RuntimeErr::SqlxError(error))
+    | DbErr::Query(sea_orm::RuntimeErr::SqlxError(error))) = error
+    else {
+        return false;
+    };
+    matches!(
+        **error,
+        Sqlx::ColumnDecode { .. } | Sqlx::Decode(_) | Sqlx::Encode(_) | Sqlx::TypeNotFound { .. }
+    )
 }

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use sea_orm::DatabaseTransaction;
+use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbBackend};
 use tokio::{
     runtime::Handle,
     sync::{Notify, mpsc, oneshot},
@@ -47,6 +47,9 @@ const BATCH: usize = 500;
 
 /// The stack of the thread that writes, in bytes. Memory is used only as far as it was ever deep.
 const STACK: usize = 8 * 1024 * 1024;
+
+/// How long that thread goes on when all is written.
+const LINGERS: Duration = Duration::from_secs(2);
 
 /// How long waking the replicas may take.
 const WAKE_WITHIN: Duration = Duration::from_secs(1);
@@ -103,9 +106,13 @@ impl Writer {
         let (running, ended) = oneshot::channel::<()>();
         let thread = std::thread::Builder::new().name("writer".into()).stack_size(STACK);
         let thread = thread.spawn(move || {
-            let _running = running;
             match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-                Ok(runtime) => runtime.block_on(self.run(entries)),
+                Ok(runtime) => runtime.block_on(async move {
+                    self.run(entries).await;
+                    drop(running);
+                    // Whoever closes the database closes what was opened here.
+                    tokio::time::sleep(LINGERS).await;
+                }),
                 Err(error) => tracing::error!(%error, "the writer does not start"),
             }
         });
@@ -277,11 +284,15 @@ async fn write_in(
         }
         store::load_for_update(db, &accounts, now, locked).await
     };
-    // Looked for behind the locks: what another replica is writing is there by then. One
-    // statement is made, or its rows are read, while another runs.
     let ids: Vec<_> = entries.iter().filter_map(Entry::mono_event_id).collect();
-    let (before, known) = tokio::join!(before, store::known_event_ids(db, &ids));
-    let (before, mut known) = (before?, known?);
+    let known = store::known_event_ids(db, &ids);
+    let (before, mut known) = if db.get_database_backend() == DbBackend::Sqlite {
+        // Its transaction is the lock: the rows of one are read while the other runs.
+        tokio::try_join!(before, known)?
+    } else {
+        // Looked for behind the locks: what another replica is writing is there by then.
+        (before.await?, known.await?)
+    };
     let is_taken =
         |entry: &&Entry| entry.fact().is_none_or(|fact| !before.locked.contains(&fact.account));
     let taken: Vec<&Entry> = entries.iter().filter(is_taken).collect();
@@ -544,17 +555,14 @@ impl<'a> Batch<'a> {
             *delivery = erased.get(&delivery.id).unwrap_or(delivery);
         }
         deliveries.sort_by(|(a, ..), (b, ..)| a.mono_event_id.cmp(&b.mono_event_id));
-        // Sent in this order. One is made while another runs, and each is waited for, whatever
-        // becomes of the others: what fails first is what went wrong.
-        let (states, facts, deliveries) = tokio::join!(
+        // One is made while another runs; the connection takes one at a time. If one fails the others
+        // are given up before they send anything: SQLite may have ended the transaction by itself, and
+        // what comes after that would be kept.
+        tokio::try_join!(
             store::save(db, self.before, &changed, now),
             store::append_facts(db, &self.facts),
             store::save_deliveries(db, &deliveries),
-        );
-        let failed = [states, facts, deliveries].into_iter().filter_map(Result::err);
-        if let Some(first) = failed.min_by_key(StoreError::is_aftermath) {
-            return Err(first);
-        }
+        )?;
         if !self.changes.is_empty() {
             // Last, so that others are held back for as short as can be.
             store::lock_log(db).await?;

@@ -269,6 +269,13 @@ fn a_link_whose_time_ends_is_expired_if_the_details_prove_nothing() {
         // The same as before, data that is none, and nothing to hold it against.
         wanted_and_seen("a").later(29 * MINUTE).sees(Available, "a").later(MINUTE),
         wanted_and_seen("a").later(29 * MINUTE).sees(Failed, "b").later(MINUTE),
+        // An earlier fetch came to its end.
+        Story::with_link()
+            .later(1)
+            .sees(Processing, "a")
+            .later(29 * MINUTE)
+            .sees(Available, "a")
+            .later(MINUTE),
         wanted_and_seen("a").later(29 * MINUTE).sees(Unavailable, "b").later(MINUTE),
         at_end(Story::with_link()),
         at_end(
