@@ -74,22 +74,44 @@ async fn serve(settings: &Settings, migrate: bool) -> ExitCode {
         Ok(config) => config,
         Err(error) => return failed(&error),
     };
-    match config.mode {
-        Mode::Live => match Gateway::start(config.clone(), Clock::default(), None).await {
-            Ok(gateway) => {
-                tracing::info!(address = %gateway.address, admin = %gateway.admin_address, mode = "live", "ready");
-                until_told_to_stop(gateway.stop()).await
-            }
-            Err(error) => failed(&error),
-        },
-        Mode::Demo => demo(config).await,
-    }
+    // From the first moment on: whoever is told to stop while it starts stops in order, too.
+    let mut signals = Signals::listen();
+    let start = async {
+        match config.mode {
+            Mode::Live => match Gateway::start(config.clone(), Clock::default(), None).await {
+                Ok(gateway) => {
+                    tracing::info!(address = %gateway.address, admin = %gateway.admin_address, mode = "live", "ready");
+                    Ok((gateway, None))
+                }
+                Err(error) => Err(failed(&error)),
+            },
+            Mode::Demo => demo(config).await.map(|(gateway, simulator)| (gateway, Some(simulator))),
+        }
+    };
+    let started = tokio::select! {
+        started = start => started,
+        () = signals.next() => {
+            tracing::info!("told to stop before the gateway was ready");
+            return ExitCode::SUCCESS;
+        }
+    };
+    let (gateway, simulator) = match started {
+        Ok(started) => started,
+        Err(code) => return code,
+    };
+    let stop = async {
+        gateway.stop().await;
+        if let Some(simulator) = simulator {
+            simulator.stop().await;
+        }
+    };
+    until_told_to_stop(signals, stop).await
 }
 
-async fn demo(config: Config) -> ExitCode {
+async fn demo(config: Config) -> Result<(Gateway, simulator::Running), ExitCode> {
     let simulator = match simulator::Running::start().await {
         Ok(simulator) => simulator,
-        Err(error) => return failed(error.as_ref()),
+        Err(error) => return Err(failed(error.as_ref())),
     };
     tracing::warn!(
         "no MONO_SECRET_KEY is set: demo mode, with invented accounts of its own simulator"
@@ -97,17 +119,13 @@ async fn demo(config: Config) -> ExitCode {
     let gateway = Gateway::start(config.clone(), Clock::default(), Some(simulator.stand())).await;
     let gateway = match gateway {
         Ok(gateway) => gateway,
-        Err(error) => return failed(&error),
+        Err(error) => return Err(failed(&error)),
     };
     let host = reachable(gateway.address);
     simulator.send_webhooks_to(&format!("http://{host}/webhooks/mono"));
     gateway.open_the_story().await;
     banner(&gateway, &host, &simulator);
-    until_told_to_stop(async {
-        gateway.stop().await;
-        simulator.stop().await;
-    })
-    .await
+    Ok((gateway, simulator))
 }
 
 /// An address that this machine can call; 0.0.0.0 is one to listen on only.
@@ -149,8 +167,7 @@ Open the url in a browser and approve; the account's data comes back. Ctrl-C sto
 }
 
 /// Waits for Ctrl-C or a request to terminate, then for `stop`, unless it is told so again.
-async fn until_told_to_stop(stop: impl Future<Output = ()>) -> ExitCode {
-    let mut signals = Signals::listen();
+async fn until_told_to_stop(mut signals: Signals, stop: impl Future<Output = ()>) -> ExitCode {
     signals.next().await;
     tokio::select! {
         () = stop => ExitCode::SUCCESS,

@@ -1,6 +1,7 @@
 //! Stopping in order: what is under way ends well, what is open is told to come back.
 
 use std::{
+    process::{Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -51,6 +52,29 @@ async fn either_signal_stops_it_in_order() {
         assert_eq!(number(&db, "SELECT COUNT(*) FROM webhook_event").await, 1);
     }
     mono.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn told_to_stop_as_soon_as_it_answers_it_stops_in_order() {
+    for turn in 0..3 {
+        let folder = tempfile::tempdir().unwrap();
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let bind = free.local_addr().unwrap().to_string();
+        drop(free);
+        // Demo mode has the most to do between its first answer and being ready.
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mono-gateway"));
+        command.env_clear().current_dir(folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.envs([("GATEWAY_BIND", bind.as_str()), ("GATEWAY_ADMIN_BIND", "127.0.0.1:0")]);
+        let mut child = command.spawn().unwrap();
+        let answers =
+            async { while reqwest::get(format!("http://{bind}/health/live")).await.is_err() {} };
+        tokio::time::timeout(DEADLINE, answers).await.expect("it answers");
+        let told = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+        assert!(told.unwrap().success());
+        let ended = tokio::task::spawn_blocking(move || child.wait().unwrap());
+        let ended = tokio::time::timeout(DEADLINE, ended).await.expect("it ends").unwrap();
+        assert_eq!(ended.code(), Some(0), "turn {turn}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
