@@ -17,9 +17,9 @@ use crate::{
 /// How often an entry is tried alone: somebody else may have been faster once.
 const TRIES: usize = 3;
 
-/// How long rows that somebody else has locked are waited for in all before what is left is refused:
-/// then it is more than a row.
-const LONGEST: Duration = Duration::from_secs(3);
+/// How long what somebody else has locked is waited for in all before what is left is refused: then
+/// it is more than a row. Enough to find one of 500.
+const LONGEST: Duration = Duration::from_millis(1500);
 
 impl Writer {
     /// Writes what can be written of these entries, in their order, and answers for it. Is there
@@ -27,17 +27,20 @@ impl Writer {
     pub(super) async fn divide(&self, batch: Vec<Entry>) -> (Vec<Entry>, bool) {
         let begun = Instant::now();
         let (mut left_out, mut told, mut tries) = (Vec::new(), false, 0);
+        let (mut wrote, mut was_locked) = (false, false);
         let mut parts = halves(batch);
         while let Some(part) = parts.pop() {
             let error = match self.write(&part, Locked::Wait).await {
                 Ok((results, news)) => {
                     told |= news;
+                    wrote |= results.iter().any(Option::is_some);
                     tries = 0;
                     left_out.extend(self.answer(part, results));
                     continue;
                 }
                 Err(error) => error,
             };
+            was_locked |= error.is_locked();
             let stands_still = error.is_locked() && begun.elapsed() > LONGEST;
             if error.is_of_database() || stands_still {
                 // Once it is the database that fails, trying the others only takes long.
@@ -57,6 +60,10 @@ impl Writer {
             }
             tries = 0;
             refuse_alone(part, error);
+        }
+        if was_locked && !wrote {
+            // It may be a row, or all of the table: whether anything is taken has to show.
+            self.database.took_nothing();
         }
         (left_out, told)
     }
