@@ -386,9 +386,9 @@ pub struct Settings {
     /// A file that holds it.
     #[arg(long, env = "GATEWAY_DATA_KEY_FILE", global = true, value_name = "FILE")]
     pub gateway_data_key_file: Option<PathBuf>,
-    /// For how many days the logs of webhooks, facts and changes are kept, 3 to 36500: Mono sends a
-    /// webhook again for up to 48 hours. A subscriber that comes back later than that is told to
-    /// read everything again.
+    /// For how many days the logs of webhooks, facts and changes are kept, 1 to 36500; better 3 at
+    /// least, since Mono sends a webhook again for up to 48 hours. A subscriber that comes back later
+    /// than that is told to read everything again.
     #[arg(long, env = "GATEWAY_LOG_RETENTION_DAYS", global = true, default_value_t = 30,
         value_parser = numbers::retention_days, value_name = "DAYS")]
     pub gateway_log_retention_days: u32,
@@ -510,8 +510,8 @@ mod tests {
             (vec!["--gateway-public-url", "ftp://a.test"], "GATEWAY_PUBLIC_URL"),
             (vec!["--gateway-http-status", "200"], "audit, draft"),
             (vec!["--gateway-log-retention-days", "abc"], "GATEWAY_LOG_RETENTION_DAYS is a whole"),
-            (vec!["--gateway-log-retention-days", "2"], "for up to 48 hours"),
-            (vec!["--gateway-log-retention-days", "36501"], "3 to 36500, as in 30"),
+            (vec!["--gateway-log-retention-days", "0"], "from 1 to 36500"),
+            (vec!["--gateway-log-retention-days", "36501"], "1 to 36500, as in 30"),
             (
                 vec!["--gateway-drain-ms", "3s"],
                 "GATEWAY_DRAIN_MS is a whole number of milliseconds",

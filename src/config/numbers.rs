@@ -2,12 +2,8 @@
 
 use std::{ops::RangeBounds, str::FromStr};
 
-/// For how many days the logs may be kept. A webhook of Mono's that comes again is known for one by the
-/// log of webhooks, for as long as Mono tries.
-///
-/// Source: notes of an integrator on Mono's docs, read Oct 2026: 25 attempts over 48 hours. A day more
-/// is for clocks that differ.
-const RETENTION_DAYS: std::ops::RangeInclusive<u32> = 3..=36_500;
+/// For how many days the logs may be kept.
+const RETENTION_DAYS: std::ops::RangeInclusive<u32> = 1..=36_500;
 
 fn number<T: FromStr + PartialOrd>(
     text: &str,
@@ -21,8 +17,7 @@ pub(super) fn retention_days(text: &str) -> Result<u32, String> {
     number(
         text,
         RETENTION_DAYS,
-        "GATEWAY_LOG_RETENTION_DAYS is a whole number of days from 3 to 36500, as in 30; Mono sends \
-         a webhook again for up to 48 hours, and one that is forgotten by then would count as new",
+        "GATEWAY_LOG_RETENTION_DAYS is a whole number of days from 1 to 36500, as in 30",
     )
 }
 

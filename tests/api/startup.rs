@@ -283,8 +283,8 @@ fn what_only_reads_a_database_makes_none_and_says_which_file_is_missing() {
 #[test]
 fn a_number_that_is_none_is_answered_with_one_that_would_do() {
     for (setting, value, right) in [
-        ("GATEWAY_LOG_RETENTION_DAYS", "abc", "from 3 to 36500, as in 30"),
-        ("GATEWAY_LOG_RETENTION_DAYS", "2", "again for up to 48 hours"),
+        ("GATEWAY_LOG_RETENTION_DAYS", "abc", "from 1 to 36500, as in 30"),
+        ("GATEWAY_LOG_RETENTION_DAYS", "0", "from 1 to 36500, as in 30"),
         ("GATEWAY_DRAIN_MS", "3s", "as in 3000"),
         ("GATEWAY_MAX_CONNECTIONS", "", "as in 50000"),
     ] {
