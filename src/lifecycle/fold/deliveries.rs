@@ -66,7 +66,9 @@ impl Fold {
         // Without stamps only what came last can be known for a copy.
         marks.blank_update =
             marks.blank_update.take().filter(|b| b.stamp.is_some() && update.stamp.is_some());
-        let taken = marks.update.as_ref().is_some_and(|last| last.taken);
+        // By the last one, or by one behind it that this one may be newer than.
+        let hidden = marks.hidden_update.as_ref().filter(|hidden| hidden.stamp < update.stamp);
+        let taken = marks.update.as_ref().into_iter().chain(hidden).any(|last| last.taken);
         if !asks(update.sync) && reported.status.is_outcome() {
             marks.hidden_update = None;
         } else if marks.update.as_ref().is_some_and(LastUpdate::ended_a_fetch) {
